@@ -1,0 +1,97 @@
+/** Every bound of the core, by name, with its reason. Times in milliseconds. */
+
+// Connections and peers
+
+/** Direct connections per peer: a simultaneous dial gives two; nothing honest gives three. */
+export const DIRECT_CONNECTIONS_PER_PEER_MAX = 2
+/** Relayed connections per peer: signalling in each direction. */
+export const LIMITED_CONNECTIONS_PER_PEER_MAX = 2
+/** A relayed connection carries signalling only; an upgrade to WebRTC takes seconds. */
+export const LIMITED_CONNECTION_LIFETIME_MS = 60_000
+/** Connections whose handshake is not done: room for a burst of newcomers, small enough to hold while they dawdle. */
+export const PENDING_CONNECTIONS_MAX = 512
+/** Peers that speak bitswap only: useful, but they must not crowd out peers that sync. */
+export const EXCHANGE_ONLY_PEERS_MAX = 64
+/** Closed peers whose strikes and bans are remembered, oldest forgotten first. */
+export const REMEMBERED_PEERS_MAX = 4_096
+
+// Handshake
+
+/** Lifecycle and handshake reference, "Handshake record": 10 s a request; also the age at which a connection must have one. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000
+/** A peer of another chain will be one tomorrow; looking again now and then is enough. */
+export const WRONG_CHAIN_BACKOFF_MS = 10 * 60_000
+/** Sync messages that arrive before their connection's handshake is done are held, so that none is lost. */
+export const EARLY_MESSAGES_MAX = 16
+export const EARLY_MESSAGE_BYTES_MAX = 256 * 1024
+
+// Dialling
+
+/** An honest dial over three round trips and a slow name lookup. */
+export const DIAL_TIMEOUT_MS = 15_000
+export const DIAL_BACKOFF_MS_MIN = 500
+/** A gateway that restarts is found again within this time. */
+export const DIAL_BACKOFF_MS_MAX = 30_000
+/** Dials under way at once: browsers queue more than a few. */
+export const DIALS_AT_ONCE_MAX = 8
+/** Addresses to keep connected, configured or asked for by the app. */
+export const TARGETS_MAX = 256
+
+// Strikes
+
+/** A struck peer is disconnected; at this many it is banned. */
+export const STRIKES_MAX = 3
+/** One strike is forgiven after this time. */
+export const STRIKE_DECAY_MS = 10 * 60_000
+export const BAN_MS = 60 * 60_000
+
+// Header sync
+
+/** DESIGN, "Messages": 2,016 headers a batch, one retarget period. */
+export const HEADERS_PER_MESSAGE_MAX = 2_016
+/** Headers verified in one slice: a millisecond at 250,000 headers/s, so that a tab stays responsive. */
+export const HEADERS_PER_SLICE = 256
+/** Received batches that wait for verification: enough to keep the wire busy, 1.3 MB at most. */
+export const QUEUED_BATCHES_MAX = 8
+/** Headers asked of a peer that is not the sync peer, to see whether it has something new. */
+export const PROBE_HEADER_COUNT = 16
+/** A batch of 161 KB at 100 kbit/s takes 13 s; silence for longer is a stall. */
+export const REQUEST_TIMEOUT_MS = 15_000
+/** Bad luck may repeat: a peer that stalled is asked again after this, or sooner when nobody else is there. */
+export const STALL_COOLDOWN_MS = 60_000
+/** Invariant S2: every peer that serves sync is asked for headers this often. */
+export const ASK_AGAIN_INTERVAL_MS = 10 * 60_000
+/** Announced headers in one message: longer reorganisations are fetched. */
+export const ANNOUNCED_HEADERS_MAX = 8
+/** Announced headers whose parent is missing, kept with their bytes. */
+export const ORPHANS_MAX = 10_000
+export const ORPHAN_BYTES_MAX = 1024 * 1024
+/** Invariant S6: missing roots that one announcer may make us look for. */
+export const WANTED_ROOTS_PER_PEER_MAX = 1_000
+/** Missing roots that we look for in all; the oldest of the announcer with the most gives way. */
+export const WANTED_ROOTS_MAX = 10_000
+/** Roots in one get-ancestors: 32 bytes each, 64 KiB in one message. */
+export const ROOTS_PER_REQUEST_MAX = 2_000
+/** Requests of one peer that may be answered late without being called unasked. */
+export const ABANDONED_REQUESTS_PER_PEER_MAX = 16
+/** Runs of headers from the near future that wait for their time, one a peer. */
+export const FUTURE_RUNS_MAX = 64
+/** A header from the near future is tried again at the latest after this. */
+export const FUTURE_RETRY_MS_MAX = 10 * 60_000
+/** Locator entries in one request: 10 dense and one per doubling is below 45 for any height under 2^32. */
+export const LOCATOR_ROOTS_MAX = 64
+
+// Keeping connections alive
+
+/** A peer that said nothing for this long is pinged. */
+export const PING_INTERVAL_MS = 30_000
+export const PING_TIMEOUT_MS = 15_000
+/** After a clock jump every connection must answer within this. */
+export const PROBE_TIMEOUT_MS = 3_000
+/** DESIGN, obligation 6: clocks that disagree by more are a jump. */
+export const CLOCK_JUMP_MS = 5_000
+
+// Store
+
+/** Stored headers read back in one go. */
+export const HEADERS_PER_LOAD = 2_016 * 8

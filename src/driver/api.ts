@@ -1,0 +1,166 @@
+/** What a developer sees of Rushlight: the same in a tab and in Node.js. */
+import type { Chain, Head, HeaderRecord, HeaderSummary } from '../core/chain.ts'
+import type { WarningCode } from '../core/effect.ts'
+import type { PeerId, Root } from '../core/ids.ts'
+import type { Status } from '../core/status.ts'
+import type { Log } from './log.ts'
+
+export type { Chain, Head, HeaderRecord, HeaderSummary, Trust } from '../core/chain.ts'
+export type { WarningCode } from '../core/effect.ts'
+export type { PeerId, Root } from '../core/ids.ts'
+export type { Status } from '../core/status.ts'
+export type { Log, LogFields } from './log.ts'
+
+export type TransportName = 'tcp' | 'websockets'
+
+export interface LightNodeOptions {
+  /** `bitcoin('mainnet')` from `rushlight/bitcoin`. */
+  readonly chain: Chain
+  /** Whom to stay connected to: multiaddrs and gateway URLs. A URL is resolved again on every reconnect. */
+  readonly peers: readonly string[]
+  /** Where headers are kept. Default: IndexedDB in a tab, memory in Node.js. */
+  readonly store?: StoreOption
+  /** Which transports may be used. Default: all that this platform has. */
+  readonly transports?: readonly TransportName[]
+  /** For WebRTC; no server is contacted unless it is named here. */
+  readonly rtcConfiguration?: unknown
+  /** Ready peers at most. Default: 32 in a tab, 256 in Node.js. */
+  readonly maxPeers?: number
+  readonly logger?: Log
+  /** Multiaddrs to listen on; Node.js only. Default: none. */
+  readonly listen?: readonly string[]
+  /** Multiaddrs that others reach us by, where they differ from those listened on (a reverse proxy). Node.js only. */
+  readonly announce?: readonly string[]
+}
+
+export type StoreOption =
+  | 'memory'
+  /** Tabs only. */
+  | 'indexeddb'
+  /** Node.js only: a folder with headers and the key; locked while in use. */
+  | { readonly directory: string }
+
+export interface LightNode extends AsyncDisposable {
+  readonly peerId: PeerId
+  /** Where others can reach us, as multiaddrs. */
+  readonly addresses: readonly string[]
+  /** The verified (or, just after a start, the stored) head. */
+  readonly head: Head
+  readonly chain: Chain
+  /**
+   * Resolves when a peer is ready and none has delivered more work than is verified, for the first time.
+   * Rejects with `no-peers` at once where nobody is configured and no connect is pending, with `signal.reason` on abort.
+   */
+  ready(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Resolves with the peer's id when its handshake is done. Rejects with `LightNodeError`. */
+  connect(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerId>
+  /** Closes every connection to the peer and does not dial it again until asked to. */
+  disconnect(peer: PeerId | string): Promise<void>
+  /** By height on the best chain or by root anywhere; undefined when unknown. */
+  getHeader(heightOrRoot: number | string): Promise<HeaderRecord | undefined>
+  /** The current head, then always the newest; no backlog. */
+  heads(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Head>
+  /** Immutable; the same reference until something changes, at most 10 changes a second. */
+  snapshot(): Snapshot
+  /** Calls back after each change of the snapshot; returns what ends it. */
+  subscribe(callback: () => void): () => void
+  /** Resolves when nothing is left running. */
+  stop(): Promise<void>
+
+  addEventListener<Type extends keyof LightNodeEventMap>(
+    type: Type,
+    listener: (event: CustomEvent<LightNodeEventMap[Type]>) => void,
+    options?: AddEventListenerOptions | boolean,
+  ): void
+  removeEventListener<Type extends keyof LightNodeEventMap>(
+    type: Type,
+    listener: (event: CustomEvent<LightNodeEventMap[Type]>) => void,
+    options?: EventListenerOptions | boolean,
+  ): void
+}
+
+/** What `event.detail` holds. */
+export interface LightNodeEventMap {
+  head: Head
+  /** Oldest first, the common ancestor excluded; never coalesced. */
+  reorg: { readonly reverted: readonly HeaderSummary[]; readonly adopted: readonly HeaderSummary[] }
+  status: { readonly status: Status; readonly reason: string }
+  'peer-ready': { readonly peer: PeerId; readonly agent: string }
+  'peer-gone': { readonly peer: PeerId; readonly reason: string }
+  warning: { readonly code: WarningCode; readonly detail: string }
+}
+
+/** One picture of everything; `/api/status` is its JSON (`undefined` as null, work as 64 hex digits). */
+export interface Snapshot {
+  readonly chain: string
+  readonly genesis: Root
+  readonly status: Status
+  readonly statusReason: string
+  readonly head: Head
+  readonly progress: Progress
+  readonly peers: readonly PeerSnapshot[]
+  readonly store: StoreSnapshot
+  readonly uptimeMs: number
+  readonly version: string
+}
+
+export interface Progress {
+  /** The greatest height a ready peer claims or our own, whichever is more; undefined without a ready peer. */
+  readonly target: number | undefined
+  /** Height up to which every header is verified. */
+  readonly verified: number
+  /** Over the last seconds; 0 at rest. */
+  readonly headersPerSecond: number
+}
+
+export interface PeerSnapshot {
+  readonly id: PeerId
+  readonly transport: string
+  readonly direction: 'inbound' | 'outbound'
+  readonly address: string
+  /** At most 64 printable ASCII characters, the peer's own words. */
+  readonly agent: string | undefined
+  /** What the peer claims. */
+  readonly head: { readonly height: number; readonly root: Root } | undefined
+  readonly state: 'connecting' | 'ready' | 'exchange-only' | 'closing'
+  /** True for the peer that headers are being fetched from now. */
+  readonly isSyncPeer: boolean
+  readonly latencyMs: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly strikes: number
+}
+
+export interface StoreSnapshot {
+  readonly kind: 'memory' | 'indexeddb' | 'files'
+  /** Why nothing is written, or what else should be known; undefined when all is well. */
+  readonly reason: string | undefined
+  readonly headerCount: number
+  readonly sizeBytes: number
+}
+
+export type LightNodeErrorCode =
+  | 'invalid-option'
+  | 'invalid-address'
+  | 'undialable-address'
+  | 'no-peers'
+  | 'wrong-chain'
+  | 'peer-refused'
+  | 'not-found'
+  | 'store-unavailable'
+  | 'store-locked'
+  | 'quota-exceeded'
+  | 'stopped'
+
+/** Switch on `code`, never on the message; `cause` is kept. */
+export class LightNodeError extends Error {
+  override readonly name = 'LightNodeError'
+  readonly code: LightNodeErrorCode
+
+  constructor(code: LightNodeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+export type CreateLightNode = (options: LightNodeOptions) => Promise<LightNode>

@@ -1,0 +1,68 @@
+/**
+ * The best chain's headers, kept between runs, one contract for memory, IndexedDB and files.
+ * 1. Writes keep their order; a resolved write survives the process (where the platform can promise it).
+ * 2. A write that was cut short is cut off at the next open, with a warning; what is read back is a prefix of what was written.
+ * 3. Nobody but the holder of the lock writes.
+ */
+export interface HeaderStore {
+  readonly kind: StoreKind
+  /** Opens or creates; loads nothing but the size and the state. Rejects with `StoreError`. */
+  open(): Promise<OpenedStore>
+  /** `count` headers from `fromHeight`, fewer at the end of the store. The caller owns the bytes. */
+  read(args: { readonly fromHeight: number; readonly count: number }): Promise<Uint8Array>
+  /** Carries all of these out in order, as one commit, and resolves when it is durable. One call at a time. */
+  write(writes: readonly StoreWrite[]): Promise<void>
+  /** Called at most once, when a store that was opened read-only may be written (its content may have grown since). */
+  onWritable(callback: (opened: OpenedStore) => void): void
+  /** Bytes on disk or in the database, as far as known. */
+  readonly sizeBytes: number
+  close(): Promise<void>
+}
+
+export type StoreKind = 'memory' | 'indexeddb' | 'files'
+
+export interface StoreWrite {
+  /** Keep the first `truncateTo` headers, drop the rest, … */
+  readonly truncateTo: number
+  /** … then append these, whole headers one after another. The store owns the bytes. */
+  readonly append: Uint8Array
+  /** Chain work up to the last header after this write. */
+  readonly work: bigint
+}
+
+export interface OpenedStore {
+  readonly headerCount: number
+  readonly work: bigint
+  readonly isWritable: boolean
+  /** Why it cannot be written, or what should be known of it; undefined when all is well. One line. */
+  readonly reason: string | undefined
+  /** What was cut off or put right while opening, one line each. */
+  readonly warnings: readonly string[]
+}
+
+/** What every store is made for: one chain, told apart by id and genesis. */
+export interface StoreOptions {
+  /** `bitcoin:mainnet` */
+  readonly chain: string
+  readonly genesis: string
+  readonly headerSizeBytes: number
+}
+
+export type StoreErrorCode =
+  | 'unavailable' // the folder or database cannot be opened
+  | 'locked' // another process holds it
+  | 'wrong-chain' // it holds another chain
+  | 'write-failed'
+  | 'read-failed'
+  | 'quota-exceeded'
+  | 'lost-lock'
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly code: StoreErrorCode
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
