@@ -20,10 +20,10 @@ export const REMEMBERED_PEERS_MAX = 4_096
 /** Lifecycle and handshake reference, "Handshake record": 10 s a request; also the age at which a connection must have one. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000
 /** A peer of another chain will be one tomorrow; looking again now and then is enough. */
-export const WRONG_CHAIN_BACKOFF_MS = 10 * 60_000
+export const WRONG_CHAIN_BACKOFF_MS: number = 10 * 60_000
 /** Sync messages that arrive before their connection's handshake is done are held, so that none is lost. */
 export const EARLY_MESSAGES_MAX = 16
-export const EARLY_MESSAGE_BYTES_MAX = 256 * 1024
+export const EARLY_MESSAGE_BYTES_MAX: number = 256 * 1024
 
 // Dialling
 
@@ -42,8 +42,8 @@ export const TARGETS_MAX = 256
 /** A struck peer is disconnected; at this many it is banned. */
 export const STRIKES_MAX = 3
 /** One strike is forgiven after this time. */
-export const STRIKE_DECAY_MS = 10 * 60_000
-export const BAN_MS = 60 * 60_000
+export const STRIKE_DECAY_MS: number = 10 * 60_000
+export const BAN_MS: number = 60 * 60_000
 
 // Header sync
 
@@ -60,12 +60,12 @@ export const REQUEST_TIMEOUT_MS = 15_000
 /** Bad luck may repeat: a peer that stalled is asked again after this, or sooner when nobody else is there. */
 export const STALL_COOLDOWN_MS = 60_000
 /** Invariant S2: every peer that serves sync is asked for headers this often. */
-export const ASK_AGAIN_INTERVAL_MS = 10 * 60_000
+export const ASK_AGAIN_INTERVAL_MS: number = 10 * 60_000
 /** Announced headers in one message: longer reorganisations are fetched. */
 export const ANNOUNCED_HEADERS_MAX = 8
 /** Announced headers whose parent is missing, kept with their bytes. */
 export const ORPHANS_MAX = 10_000
-export const ORPHAN_BYTES_MAX = 1024 * 1024
+export const ORPHAN_BYTES_MAX: number = 1024 * 1024
 /** Invariant S6: missing roots that one announcer may make us look for. */
 export const WANTED_ROOTS_PER_PEER_MAX = 1_000
 /** Missing roots that we look for in all; the oldest of the announcer with the most gives way. */
@@ -77,7 +77,7 @@ export const ABANDONED_REQUESTS_PER_PEER_MAX = 16
 /** Runs of headers from the near future that wait for their time, one a peer. */
 export const FUTURE_RUNS_MAX = 64
 /** A header from the near future is tried again at the latest after this. */
-export const FUTURE_RETRY_MS_MAX = 10 * 60_000
+export const FUTURE_RETRY_MS_MAX: number = 10 * 60_000
 /** Locator entries in one request: 10 dense and one per doubling is below 45 for any height under 2^32. */
 export const LOCATOR_ROOTS_MAX = 64
 
@@ -94,4 +94,4 @@ export const CLOCK_JUMP_MS = 5_000
 // Store
 
 /** Stored headers read back in one go. */
-export const HEADERS_PER_LOAD = 2_016 * 8
+export const HEADERS_PER_LOAD: number = 2_016 * 8

@@ -1,0 +1,84 @@
+/** The core as its drivers see it: the real one and the simulator's. */
+import type { Chain, Head, HeaderTree } from './chain.ts'
+import type { Effect } from './effect.ts'
+import type { Event } from './event.ts'
+import type { ConnectionId, PeerId } from './ids.ts'
+import type { Instant } from './instant.ts'
+import type { ClaimedHead } from './message.ts'
+import type { Status } from './status.ts'
+
+/**
+ * One state machine: events in, effects out, in order. Nothing in it waits, reads a clock or rolls dice.
+ *
+ * What its driver owes it:
+ * 1. one event at a time; effects in order; a failed effect comes back as an event;
+ * 2. the inbox is bounded per peer (64 messages or 4 MiB, then the host stops reading that peer);
+ *    lifecycle, store and app events are never dropped;
+ * 3. timers are not events: `handleTimeout` runs only when everything queued at that moment was handled,
+ *    so a late timer never overtakes an answer;
+ * 4. writes keep their order, are committed in groups, and hold up nothing else;
+ * 5. it yields between slices without a timer; no turn over 8 ms in a tab;
+ * 6. when wall and monotonic clock disagree by more than 5 s, or the page wakes, the event is `clock-jumped`.
+ */
+export interface LightNodeCore {
+  /** Total: an event that no longer matters returns `[]`. */
+  handle(event: Event, now: Instant): readonly Effect[]
+  /** An extra call is harmless. */
+  handleTimeout(now: Instant): readonly Effect[]
+  /** When `handleTimeout` wants to be called, on the monotonic clock. */
+  nextTimeout(): number | undefined
+  /** Headers wait in the bounded queue to be verified. */
+  hasWork(): boolean
+  /** Verifies one slice, counted in headers, never in time. */
+  handleWork(now: Instant): readonly Effect[]
+  /** What is true now, for showing. Read-only. */
+  view(): CoreView
+  /** The tree of verified headers, for reading. */
+  readonly tree: HeaderTree
+}
+
+export interface CoreOptions {
+  readonly chain: Chain
+  readonly ownPeer: PeerId
+  /** At most 64 printable ASCII characters. */
+  readonly agent: string
+  /** Addresses to stay connected to. */
+  readonly peers: readonly string[]
+  /** Ready peers at most. */
+  readonly maxPeers: number
+  /** 32 bits; decides jitter and ties. */
+  readonly seed: number
+  /** This light node makes the headers itself (a practice chain): it is in step without peers. */
+  readonly isAuthority: boolean
+}
+
+export interface CoreView {
+  readonly status: Status
+  readonly statusReason: string
+  /** A ready peer, and none that delivered more work than is verified. */
+  readonly isInStep: boolean
+  /** Somebody to dial, or a connect under way. */
+  readonly hasTargets: boolean
+  readonly head: Head
+  /** Greatest claimed height of ready peers, or our own; undefined without a ready peer. */
+  readonly targetHeight: number | undefined
+  readonly verifiedHeight: number
+  readonly peers: readonly PeerView[]
+  /** Headers in the store as far as acknowledged. */
+  readonly storedHeaderCount: number
+}
+
+export interface PeerView {
+  readonly id: PeerId
+  /** The connection that counts: the one messages go by. */
+  readonly connection: ConnectionId
+  readonly transport: string
+  readonly direction: 'inbound' | 'outbound'
+  readonly address: string
+  readonly agent: string | undefined
+  readonly claimed: ClaimedHead | undefined
+  readonly state: 'connecting' | 'ready' | 'exchange-only' | 'closing'
+  readonly isSyncPeer: boolean
+  readonly latencyMs: number | undefined
+  readonly strikes: number
+}
