@@ -44,6 +44,8 @@ export interface Chain {
   readonly staleAfterMs: number | undefined
   /** With less work than this the chain is never reported as synced; 0n for no minimum. */
   readonly minimumChainWork: bigint
+  /** The time that one header's bytes carry, Unix seconds. */
+  timeOf(header: Uint8Array): number
   /** A new tree that holds genesis alone. */
   createTree(): HeaderTree
 }

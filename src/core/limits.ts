@@ -4,6 +4,10 @@
 
 /** Direct connections per peer: a simultaneous dial gives two; nothing honest gives three. */
 export const DIRECT_CONNECTIONS_PER_PEER_MAX = 2
+/** A surplus connection is closed once nothing came over it for this long, … */
+export const SURPLUS_IDLE_MS = 1_000
+/** … and at the latest after this. */
+export const SURPLUS_LIFETIME_MS = 10_000
 /** Relayed connections per peer: signalling in each direction. */
 export const LIMITED_CONNECTIONS_PER_PEER_MAX = 2
 /** A relayed connection carries signalling only; an upgrade to WebRTC takes seconds. */
@@ -21,6 +25,8 @@ export const REMEMBERED_PEERS_MAX = 4_096
 export const HANDSHAKE_TIMEOUT_MS = 10_000
 /** A peer of another chain will be one tomorrow; looking again now and then is enough. */
 export const WRONG_CHAIN_BACKOFF_MS: number = 10 * 60_000
+/** A responder that found another chain leaves its answer this long to arrive before it closes. */
+export const WRONG_CHAIN_LINGER_MS = 1_000
 /** Sync messages that arrive before their connection's handshake is done are held, so that none is lost. */
 export const EARLY_MESSAGES_MAX = 16
 export const EARLY_MESSAGE_BYTES_MAX: number = 256 * 1024
@@ -32,6 +38,10 @@ export const DIAL_TIMEOUT_MS = 15_000
 export const DIAL_BACKOFF_MS_MIN = 500
 /** A gateway that restarts is found again within this time. */
 export const DIAL_BACKOFF_MS_MAX = 30_000
+/** A struck peer's address is left alone for this long. */
+export const STRUCK_BACKOFF_MS = 60_000
+/** The host promises an answer by the dial's own timeout; when it breaks that promise the slot is freed after this more. */
+export const DIAL_ANSWER_GRACE_MS = 5_000
 /** Dials under way at once: browsers queue more than a few. */
 export const DIALS_AT_ONCE_MAX = 8
 /** Addresses to keep connected, configured or asked for by the app. */
@@ -51,6 +61,14 @@ export const BAN_MS: number = 60 * 60_000
 export const HEADERS_PER_MESSAGE_MAX = 2_016
 /** Headers verified in one slice: a millisecond at 250,000 headers/s, so that a tab stays responsive. */
 export const HEADERS_PER_SLICE = 256
+/** A batch that did not arrive in time is asked for in quarters, down to this. */
+export const HEADERS_PER_REQUEST_MIN = 64
+/** Announcements of one peer that wait for verification; more is a flood. */
+export const QUEUED_ANNOUNCEMENTS_PER_PEER_MAX = 64
+/** Times that a sync stream may break without a message in between before its connection is given up. */
+export const STREAM_FAILURES_MAX = 3
+/** A broken sync stream is tried again after this. */
+export const STREAM_RETRY_MS = 1_000
 /** Received batches that wait for verification: enough to keep the wire busy, 1.3 MB at most. */
 export const QUEUED_BATCHES_MAX = 8
 /** Headers asked of a peer that is not the sync peer, to see whether it has something new. */
@@ -92,6 +110,11 @@ export const PROBE_TIMEOUT_MS = 3_000
 export const CLOCK_JUMP_MS = 5_000
 
 // Store
+
+/** Writes under way: one being made durable and one gathering behind it. */
+export const PERSISTS_IN_FLIGHT_MAX = 2
+/** A store that failed to write is tried again after this. */
+export const PERSIST_RETRY_MS = 60_000
 
 /** Stored headers read back in one go. */
 export const HEADERS_PER_LOAD: number = 2_016 * 8
