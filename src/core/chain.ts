@@ -58,6 +58,8 @@ export type SliceStop =
   | { readonly type: 'future'; readonly index: number; readonly height: number; readonly untilUnixMs: number }
   /** Its parent is not in the tree. */
   | { readonly type: 'unconnected'; readonly index: number; readonly parent: Root }
+  /** Keeps every rule, but the side rows are full of branches with more work. Not the peer's fault; it was not added. */
+  | { readonly type: 'no-room'; readonly index: number; readonly height: number }
 
 export interface SliceOutcome {
   /** Headers new to the tree. */
