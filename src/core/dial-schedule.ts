@@ -1,0 +1,281 @@
+import type { Effect } from './effect.ts'
+import type { NetworkFailure } from './failure.ts'
+import type { ConnectionId, DialId, PeerId } from './ids.ts'
+import { toDialId } from './ids.ts'
+import {
+  DIAL_ANSWER_GRACE_MS,
+  DIAL_BACKOFF_MS_MAX,
+  DIAL_BACKOFF_MS_MIN,
+  DIAL_TIMEOUT_MS,
+  DIALS_AT_ONCE_MAX,
+  TARGETS_MAX,
+} from './limits.ts'
+import type { RandomSource } from './random.ts'
+
+/** Why a `connect` did not end in a ready peer. */
+export interface ConnectFailure {
+  readonly code: 'undialable-address' | 'peer-refused' | 'wrong-chain'
+  readonly detail: string
+}
+
+type Phase =
+  | { readonly phase: 'due' }
+  | { readonly phase: 'dialing'; readonly dial: DialId; readonly deadlineMs: number }
+  | { readonly phase: 'handshaking'; readonly peer: PeerId; readonly connection: ConnectionId }
+  | { readonly phase: 'connected'; readonly peer: PeerId }
+  | { readonly phase: 'backoff'; readonly untilMs: number }
+  /** The app said disconnect; only a new connect wakes it. */
+  | { readonly phase: 'suspended' }
+
+interface Target {
+  readonly address: string
+  /** Configured addresses are dialled for ever; those of a connect only once it has worked. */
+  isKept: boolean
+  state: Phase
+  failureCount: number
+  /** Connects of the app that wait for this target. */
+  tokens: number[]
+  /** The last failure told as a warning, so that a retry does not tell it again. */
+  toldDetail: string | undefined
+}
+
+/**
+ * Whom to reach, and when: every target is due, dialling, shaking hands, connected, backing off or suspended.
+ * 1. A peer that is ready or being dialled is not dialled again by the same target.
+ * 2. Every dial ends, by the host's answer or by its deadline.
+ * 3. Back-off doubles from 0.5 s to 30 s with jitter; network failures never do more than that.
+ */
+export class DialSchedule {
+  /** Bounded by TARGETS_MAX. */
+  readonly #targets = new Map<string, Target>()
+  readonly #random: RandomSource
+  readonly #effects: Effect[]
+  #nextDial = 1
+
+  constructor(options: { peers: readonly string[]; random: RandomSource; effects: Effect[] }) {
+    this.#random = options.random
+    this.#effects = options.effects
+    for (const address of options.peers.slice(0, TARGETS_MAX)) {
+      this.#targets.set(address, newTarget({ address, isKept: true }))
+    }
+  }
+
+  get hasTargets(): boolean {
+    for (const target of this.#targets.values()) if (target.state.phase !== 'suspended') return true
+    return false
+  }
+
+  /** True while somebody is being reached for the first time or again at once. */
+  get isDialing(): boolean {
+    for (const { state } of this.#targets.values()) {
+      if (state.phase === 'due' || state.phase === 'dialing' || state.phase === 'handshaking') return true
+    }
+    return false
+  }
+
+  /** When the next target is dialled again; undefined when none waits. */
+  get nextRetryMs(): number | undefined {
+    let next: number | undefined
+    for (const { state } of this.#targets.values()) {
+      if (state.phase === 'backoff') next = Math.min(next ?? Infinity, state.untilMs)
+    }
+    return next
+  }
+
+  nextTimeout(): number | undefined {
+    let next = this.nextRetryMs
+    for (const { state } of this.#targets.values()) {
+      if (state.phase === 'dialing') next = Math.min(next ?? Infinity, state.deadlineMs)
+    }
+    return next
+  }
+
+  /** due → dialing, as far as there is room; backoff → due; a dial past its deadline → backoff. */
+  handleTimeout(nowMs: number): void {
+    for (const target of this.#targets.values()) {
+      const { state } = target
+      if (state.phase === 'backoff' && nowMs >= state.untilMs) target.state = { phase: 'due' }
+      if (state.phase === 'dialing' && nowMs >= state.deadlineMs) {
+        this.#effects.push({ type: 'cancel-dial', dial: state.dial })
+        this.#fail(target, { code: 'undialable-address', detail: `no answer from ${target.address}` }, nowMs)
+      }
+    }
+    this.#dialDue(nowMs)
+  }
+
+  #dialDue(nowMs: number): void {
+    let roomCount = DIALS_AT_ONCE_MAX
+    for (const { state } of this.#targets.values()) if (state.phase === 'dialing') roomCount -= 1
+    for (const target of this.#targets.values()) {
+      if (roomCount <= 0) return
+      if (target.state.phase !== 'due') continue
+      const dial = toDialId(this.#nextDial++)
+      target.state = { phase: 'dialing', dial, deadlineMs: nowMs + DIAL_TIMEOUT_MS + DIAL_ANSWER_GRACE_MS }
+      this.#effects.push({ type: 'dial', dial, address: target.address, timeoutMs: DIAL_TIMEOUT_MS })
+      roomCount -= 1
+    }
+  }
+
+  /** An app's connect: any → due, unless it is under way or done already. Returns the ready peer when it is. */
+  connect(args: { token: number; address: string; nowMs: number }): PeerId | undefined {
+    let target = this.#targets.get(args.address)
+    if (target?.state.phase === 'connected') return target.state.peer
+    if (target === undefined) {
+      if (this.#targets.size >= TARGETS_MAX) {
+        const detail = `expected at most ${TARGETS_MAX} addresses to stay connected to`
+        this.#settle(args.token, { code: 'peer-refused', detail })
+        return undefined
+      }
+      target = newTarget({ address: args.address, isKept: false })
+      this.#targets.set(args.address, target)
+    }
+    target.tokens.push(args.token)
+    if (target.state.phase === 'backoff' || target.state.phase === 'suspended') target.state = { phase: 'due' }
+    this.#dialDue(args.nowMs)
+    return undefined
+  }
+
+  /** The app gave up; an address that was never reached is forgotten. */
+  cancelConnect(token: number): void {
+    for (const target of this.#targets.values()) {
+      if (!target.tokens.includes(token)) continue
+      target.tokens = target.tokens.filter((other) => other !== token)
+      if (target.isKept || target.tokens.length > 0) return
+      if (target.state.phase === 'dialing') this.#effects.push({ type: 'cancel-dial', dial: target.state.dial })
+      this.#targets.delete(target.address)
+      return
+    }
+  }
+
+  /** dialing → handshaking. False when nobody waits for that dial any more: its connection is not wanted. */
+  succeeded(args: { dial: DialId; peer: PeerId; connection: ConnectionId }): boolean {
+    const target = this.#dialing(args.dial)
+    if (target === undefined) return false
+    target.state = { phase: 'handshaking', peer: args.peer, connection: args.connection }
+    return true
+  }
+
+  /** dialing → backoff */
+  failed(args: { dial: DialId; failure: NetworkFailure; detail: string; nowMs: number }): void {
+    const target = this.#dialing(args.dial)
+    if (target === undefined) return
+    this.#fail(target, { code: 'undialable-address', detail: args.detail }, args.nowMs)
+    this.#dialDue(args.nowMs)
+  }
+
+  /** handshaking → connected, for every target that led to this peer. */
+  peerReady(peer: PeerId): void {
+    for (const target of this.#targets.values()) {
+      const { state } = target
+      const isSamePeer = state.phase === 'handshaking' ? state.peer === peer : namesPeer(target.address, peer)
+      if (!isSamePeer || state.phase === 'suspended' || state.phase === 'dialing') continue
+      target.state = { phase: 'connected', peer }
+      target.isKept = true
+      target.failureCount = 0
+      target.toldDetail = undefined
+      for (const token of target.tokens.splice(0)) {
+        this.#effects.push({ type: 'connect-settled', token, outcome: { type: 'ready', peer } })
+      }
+    }
+  }
+
+  /** connected → backoff: soon again after a lost connection, later after `backoffMs`. */
+  peerGone(args: { peer: PeerId; nowMs: number; backoffMs: number | undefined }): void {
+    for (const target of this.#targets.values()) {
+      if (target.state.phase !== 'connected' || target.state.peer !== args.peer) continue
+      target.state = { phase: 'backoff', untilMs: args.nowMs + (args.backoffMs ?? this.#backoffMs(0)) }
+    }
+  }
+
+  /** handshaking → backoff: the connection of a dial ended before its peer was ready. */
+  connectionFailed(args: {
+    connection: ConnectionId
+    failure: ConnectFailure
+    nowMs: number
+    backoffMs?: number | undefined
+  }): void {
+    for (const target of this.#targets.values()) {
+      if (target.state.phase !== 'handshaking' || target.state.connection !== args.connection) continue
+      this.#fail(target, args.failure, args.nowMs, args.backoffMs)
+    }
+  }
+
+  /** any → suspended: the app does not want this peer for now. */
+  suspend(peer: PeerId): void {
+    for (const target of this.#targets.values()) {
+      const { state } = target
+      const isSamePeer =
+        state.phase === 'connected' || state.phase === 'handshaking'
+          ? state.peer === peer
+          : namesPeer(target.address, peer)
+      if (!isSamePeer) continue
+      if (state.phase === 'dialing') this.#effects.push({ type: 'cancel-dial', dial: state.dial })
+      target.state = { phase: 'suspended' }
+      const failure: ConnectFailure = { code: 'peer-refused', detail: 'disconnected by the app' }
+      for (const token of target.tokens.splice(0)) this.#settle(token, failure)
+    }
+  }
+
+  /** backoff → due: the network is back, or a sleep has ended. */
+  retryNow(nowMs: number): void {
+    for (const target of this.#targets.values()) {
+      if (target.state.phase === 'backoff' && target.failureCount > 0) target.state = { phase: 'due' }
+    }
+    this.#dialDue(nowMs)
+  }
+
+  shift(byMs: number): void {
+    for (const target of this.#targets.values()) {
+      const { state } = target
+      if (state.phase === 'dialing') target.state = { ...state, deadlineMs: state.deadlineMs + byMs }
+    }
+  }
+
+  stop(): void {
+    for (const target of this.#targets.values()) {
+      if (target.state.phase === 'dialing') this.#effects.push({ type: 'cancel-dial', dial: target.state.dial })
+    }
+    this.#targets.clear()
+  }
+
+  #dialing(dial: DialId): Target | undefined {
+    for (const target of this.#targets.values()) {
+      if (target.state.phase === 'dialing' && target.state.dial === dial) return target
+    }
+    return undefined
+  }
+
+  #fail(target: Target, failure: ConnectFailure, nowMs: number, backoffMs?: number): void {
+    for (const token of target.tokens.splice(0)) this.#settle(token, failure)
+    if (!target.isKept) {
+      this.#targets.delete(target.address)
+      return
+    }
+    if (target.toldDetail !== failure.detail) {
+      target.toldDetail = failure.detail
+      const code = failure.code === 'wrong-chain' ? 'wrong-chain' : 'dial-failed'
+      this.#effects.push({ type: 'warning', code, detail: failure.detail })
+    }
+    target.failureCount += 1
+    target.state = { phase: 'backoff', untilMs: nowMs + (backoffMs ?? this.#backoffMs(target.failureCount)) }
+  }
+
+  /** Doubles with every failure, and a random quarter off so that many do not come back at the same moment. */
+  #backoffMs(failureCount: number): number {
+    const fullMs = Math.min(DIAL_BACKOFF_MS_MAX, DIAL_BACKOFF_MS_MIN * 2 ** Math.min(failureCount, 16))
+    return fullMs * (0.75 + 0.25 * this.#random())
+  }
+
+  #settle(token: number, failure: ConnectFailure): void {
+    this.#effects.push({ type: 'connect-settled', token, outcome: { type: 'failed', ...failure } })
+  }
+}
+
+function newTarget(options: { address: string; isKept: boolean }): Target {
+  return { ...options, state: { phase: 'due' }, failureCount: 0, tokens: [], toldDetail: undefined }
+}
+
+/** A multiaddr may say whom it leads to: `…/p2p/PEER`. */
+function namesPeer(address: string, peer: PeerId): boolean {
+  return address.endsWith(`/p2p/${peer}`)
+}
