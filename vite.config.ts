@@ -1,0 +1,21 @@
+import { defineConfig, type UserConfig } from 'vite'
+
+const config: UserConfig = defineConfig({
+  root: 'web',
+  base: './',
+  build: {
+    outDir: '../dist/web',
+    emptyOutDir: true,
+    // The first engines with Promise.withResolvers, which libp2p needs, and light-dark() in CSS.
+    target: ['chrome123', 'firefox125', 'safari17.5'],
+    // The page's Content-Security-Policy allows no inline code and the targets preload by themselves.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+  },
+  server: {
+    host: '127.0.0.1',
+    proxy: { '/api': 'http://127.0.0.1:8645' },
+  },
+})
+
+export default config

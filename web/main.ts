@@ -1,0 +1,155 @@
+/** The page: finds its gateway, starts a light node in this tab, and shows what it does. */
+import { bitcoin } from '../src/bitcoin.ts'
+import { createLightNode, type LightNode, type Snapshot } from '../src/browser.ts'
+import { watchActivity } from './activity.ts'
+import { RushlightConnect } from './connect-element.ts'
+import { RushlightEvents } from './events-element.ts'
+import { formatChain, formatNumber } from './format.ts'
+import { explainLookup, RushlightGateway } from './gateway-element.ts'
+import { forgetGateway, lookUpGateway, recallGateway, rememberGateway, type Gateway } from './gateway.ts'
+import { RushlightHead } from './head-element.ts'
+import { RushlightPeers } from './peers-element.ts'
+import type { Problem } from './plain-words.ts'
+import { RushlightStatus } from './status-element.ts'
+import { RushlightStore } from './store-element.ts'
+
+declare global {
+  interface Window {
+    /** For tests and for the curious: the running light node. */
+    rushlight?: LightNode
+  }
+}
+
+const NETWORKS = ['mainnet', 'testnet3', 'testnet4', 'signet', 'regtest'] as const
+type Network = (typeof NETWORKS)[number]
+
+customElements.define('rushlight-connect', RushlightConnect)
+customElements.define('rushlight-events', RushlightEvents)
+customElements.define('rushlight-gateway', RushlightGateway)
+customElements.define('rushlight-head', RushlightHead)
+customElements.define('rushlight-peers', RushlightPeers)
+customElements.define('rushlight-status', RushlightStatus)
+customElements.define('rushlight-store', RushlightStore)
+
+void boot()
+
+async function boot(): Promise<void> {
+  const own = await lookUpGateway(location.origin)
+  if (own.type === 'found') return run(own.gateway)
+  // Not served by a gateway, or by one that has gone away since: the last visit's is as good as its word.
+  const recalled = recallGateway()
+  if (recalled === undefined) return askForGateway(undefined)
+  if (recalled.url === location.origin) return run(recalled)
+  const lookup = await lookUpGateway(recalled.url)
+  if (lookup.type === 'not-a-gateway') return askForGateway(explainLookup(lookup, recalled.url), recalled.url)
+  return run(lookup.type === 'found' ? lookup.gateway : recalled)
+}
+
+function askForGateway(problem: Problem | undefined, suggestion?: string): void {
+  const element = find('rushlight-gateway', RushlightGateway)
+  element.problem = problem
+  element.suggestion = suggestion ?? peersInUrl().find((address) => /^https?:/.test(address)) ?? ''
+  element.hidden = false
+  element.addEventListener(
+    'gateway-chosen',
+    (event) => {
+      element.hidden = true
+      void run((event as CustomEvent<Gateway>).detail)
+    },
+    { once: true },
+  )
+}
+
+async function run(gateway: Gateway): Promise<void> {
+  const network = NETWORKS.find((name) => gateway.chain === `bitcoin:${name}`)
+  if (network === undefined) {
+    const known = NETWORKS.map((name) => `bitcoin:${name}`).join(', ')
+    forgetGateway()
+    return say(
+      `The gateway at ${gateway.url} follows the chain “${gateway.chain}”, which this page does not know. It knows ${known}.`,
+    )
+  }
+  rememberGateway(gateway)
+  showGateway(gateway, network)
+  try {
+    const lightNode = await createLightNode({ chain: bitcoin(network), peers: [gateway.url] })
+    window.rushlight = lightNode
+    show(lightNode)
+  } catch (error) {
+    say(`The light node could not start: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function show(lightNode: LightNode): void {
+  const connect = find('rushlight-connect', RushlightConnect)
+  const events = find('rushlight-events', RushlightEvents)
+  const views = [
+    find('rushlight-status', RushlightStatus),
+    find('rushlight-head', RushlightHead),
+    find('rushlight-peers', RushlightPeers),
+    find('rushlight-store', RushlightStore),
+  ]
+  const update = (): void => {
+    const snapshot = lightNode.snapshot()
+    for (const view of views) view.snapshot = snapshot
+    document.title = titleOf(snapshot)
+  }
+  watchActivity(lightNode, (activities) => (events.activities = activities))
+  lightNode.subscribe(update)
+  update()
+  find('#version', HTMLElement).textContent = `Rushlight ${lightNode.snapshot().version}`
+  find('#light-node', HTMLElement).hidden = false
+
+  connect.lightNode = lightNode
+  const connectAll = (): void => peersInUrl().forEach((address) => void connect.connect(address))
+  window.addEventListener('hashchange', connectAll)
+  connectAll()
+}
+
+function showGateway(gateway: Gateway, network: Network): void {
+  const chain = find('#chain', HTMLElement)
+  chain.textContent = gateway.isPractice ? 'Practice chain' : formatChain(gateway.chain)
+  chain.hidden = false
+  find('#practice', HTMLElement).hidden = !(gateway.isPractice && network === 'regtest')
+  if (gateway.url === location.origin) return
+  find('#gateway-url', HTMLElement).textContent = gateway.url
+  find('#gateway', HTMLElement).hidden = false
+  find('#gateway-change', HTMLElement).addEventListener('click', () => {
+    forgetGateway()
+    location.reload()
+  })
+}
+
+/** `#peer=ADDRESS`, which may be repeated. */
+function peersInUrl(): readonly string[] {
+  return new URLSearchParams(location.hash.slice(1)).getAll('peer')
+}
+
+function titleOf({ status, head, progress }: Snapshot): string {
+  const height = formatNumber(head.height)
+  switch (status) {
+    case 'synced':
+    case 'stale':
+      return `${height} · Rushlight`
+    case 'syncing': {
+      const percent =
+        progress.target === undefined ? '' : ` ${Math.floor((100 * head.height) / Math.max(1, progress.target))} %`
+      return `Syncing${percent} · Rushlight`
+    }
+    default:
+      return `${status.charAt(0).toUpperCase()}${status.slice(1)} · ${height} · Rushlight`
+  }
+}
+
+function say(text: string): void {
+  const notice = find('#notice', HTMLElement)
+  notice.hidden = false
+  notice.textContent = text
+}
+
+/** An element of index.html; its absence is a bug. */
+function find<Type extends Element>(selector: string, type: abstract new (...args: never[]) => Type): Type {
+  const element = document.querySelector(selector)
+  if (!(element instanceof type)) throw new Error(`expected ${selector} in index.html`)
+  return element
+}

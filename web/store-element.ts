@@ -1,0 +1,54 @@
+import {
+  css,
+  html,
+  LitElement,
+  nothing,
+  type CSSResultGroup,
+  type PropertyDeclarations,
+  type TemplateResult,
+} from 'lit'
+import type { Snapshot, StoreSnapshot } from '../src/browser.ts'
+import { elementStyles } from './element-styles.ts'
+import { asSentence, formatBytes, formatNumber } from './format.ts'
+
+const KIND_WORDS: Readonly<Record<StoreSnapshot['kind'], string>> = {
+  memory: 'in memory only, gone when this tab closes',
+  indexeddb: 'in this browser (IndexedDB)',
+  files: 'in files',
+}
+
+/** Where headers are kept, how many, and why none are written when none are. */
+export class RushlightStore extends LitElement {
+  static override readonly properties: PropertyDeclarations = { snapshot: { attribute: false } }
+  static override readonly styles: CSSResultGroup = [
+    elementStyles,
+    css`
+      section {
+        padding: 0.75rem 1.25rem;
+      }
+      h2 {
+        display: inline;
+      }
+      p {
+        display: inline;
+      }
+      .reason {
+        color: var(--flame);
+      }
+    `,
+  ]
+
+  declare snapshot: Snapshot | undefined
+
+  override render(): TemplateResult | typeof nothing {
+    const store = this.snapshot?.store
+    if (store === undefined) return nothing
+    return html`<section aria-labelledby="title">
+      <h2 id="title">Store</h2>
+      <p>
+        ${formatNumber(store.headerCount)} headers, ${formatBytes(store.sizeBytes)}, ${KIND_WORDS[store.kind]}.
+        ${store.reason === undefined ? nothing : html`<span class="reason" id="reason">${asSentence(store.reason)}</span>`}
+      </p>
+    </section>`
+  }
+}
