@@ -1,0 +1,63 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { encodeFrame, FrameReader } from './frame.ts'
+import { WireError } from './wire-error.ts'
+
+function readAll(reader: FrameReader, chunks: readonly Uint8Array[]): Uint8Array[] {
+  const payloads: Uint8Array[] = []
+  for (const chunk of chunks) {
+    reader.push(chunk)
+    for (let payload = reader.next(); payload !== undefined; payload = reader.next()) payloads.push(payload)
+  }
+  return payloads
+}
+
+function split(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
+  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
+  return places.slice(1).map((place, index) => bytes.subarray(places[index], place))
+}
+
+test('frames come out as they went in, however the stream is split', () => {
+  const payload = fc.uint8Array({ maxLength: 300 })
+  fc.assert(
+    fc.property(fc.array(payload, { maxLength: 6 }), fc.array(fc.nat(), { maxLength: 12 }), (payloads, cuts) => {
+      const stream = Uint8Array.from(payloads.flatMap((bytes) => [...encodeFrame(bytes)]))
+      const reader = new FrameReader(300)
+      expect(readAll(reader, split(stream, cuts))).toEqual(payloads)
+      expect(reader.isMidFrame).toBe(false)
+    }),
+  )
+})
+
+test.each([299, 300])('a frame of %i bytes passes a limit of 300', (sizeBytes) => {
+  expect(readAll(new FrameReader(300), [encodeFrame(new Uint8Array(sizeBytes))])).toHaveLength(1)
+})
+
+test('a frame of 301 bytes is refused at its length, before a byte of it is held', () => {
+  const reader = new FrameReader(300)
+  reader.push(encodeFrame(new Uint8Array(301)).subarray(0, 2))
+  expect(() => reader.next()).toThrow(new WireError('oversize', 'expected a frame of at most 300 bytes, got 301'))
+})
+
+test('a length that never ends is refused', () => {
+  const reader = new FrameReader(300)
+  reader.push(new Uint8Array(10).fill(0x80))
+  expect(() => reader.next()).toThrow('expected a frame length of at most 4 bytes, got a longer one')
+})
+
+test('a stream that ends inside a frame, or inside its length, can be told', () => {
+  const frame = encodeFrame(new Uint8Array(200))
+  for (const sizeBytes of [1, 2, 201]) {
+    const reader = new FrameReader(300)
+    readAll(reader, [frame.subarray(0, sizeBytes)])
+    expect(reader.isMidFrame).toBe(true)
+  }
+})
+
+test('a payload does not change when the chunk that it came in does', () => {
+  const reader = new FrameReader(300)
+  const chunk = encodeFrame(Uint8Array.of(1, 2, 3))
+  const [payload] = readAll(reader, [chunk])
+  chunk.fill(9)
+  expect(payload).toEqual(Uint8Array.of(1, 2, 3))
+})

@@ -1,0 +1,77 @@
+import { decodeVarint, encodeVarint } from './varint.ts'
+import { undecodable, WireError } from './wire-error.ts'
+
+/** A length prefix of more bytes than this is no length of ours: 4 bytes hold 2^28 - 1. */
+const PREFIX_BYTES_MAX = 4
+
+/** The payload behind its length, an unsigned varint. */
+export function encodeFrame(payload: Uint8Array): Uint8Array {
+  const prefix = encodeVarint(payload.length)
+  const frame = new Uint8Array(prefix.length + payload.length)
+  frame.set(prefix)
+  frame.set(payload, prefix.length)
+  return frame
+}
+
+/**
+ * Cuts a byte stream, split anywhere, into frames.
+ * Holds the chunk in work and one unfinished frame, which `payloadBytesMax` bounds.
+ */
+export class FrameReader {
+  readonly #payloadBytesMax: number
+  #chunk: Uint8Array = new Uint8Array(0)
+  #offset = 0
+  #prefix: number[] = []
+  #payload: Uint8Array | undefined
+  #filledBytes = 0
+
+  constructor(payloadBytesMax: number) {
+    this.#payloadBytesMax = payloadBytesMax
+  }
+
+  /** Inside a frame: the stream must not end here. */
+  get isMidFrame(): boolean {
+    return this.#payload !== undefined || this.#prefix.length > 0
+  }
+
+  /** The chunk's bytes are copied as `next` takes them. Call only when `next` has returned undefined. */
+  push(chunk: Uint8Array): void {
+    if (this.#offset < this.#chunk.length) throw new Error('expected every frame taken before the next chunk')
+    this.#chunk = chunk
+    this.#offset = 0
+  }
+
+  /** The next whole payload, the caller's own; undefined when more bytes are needed. Throws `WireError`. */
+  next(): Uint8Array | undefined {
+    this.#payload ??= this.#readPrefix()
+    if (this.#payload === undefined) return undefined
+    const taken = this.#chunk.subarray(this.#offset, this.#offset + this.#payload.length - this.#filledBytes)
+    this.#payload.set(taken, this.#filledBytes)
+    this.#offset += taken.length
+    this.#filledBytes += taken.length
+    if (this.#filledBytes < this.#payload.length) return undefined
+    const payload = this.#payload
+    this.#payload = undefined
+    this.#filledBytes = 0
+    return payload
+  }
+
+  #readPrefix(): Uint8Array | undefined {
+    for (;;) {
+      const byte = this.#chunk[this.#offset]
+      if (byte === undefined) return undefined
+      this.#offset++
+      this.#prefix.push(byte)
+      if (byte < 0x80) break
+      if (this.#prefix.length === PREFIX_BYTES_MAX) {
+        throw undecodable(`a frame length of at most ${PREFIX_BYTES_MAX} bytes`, 'a longer one')
+      }
+    }
+    const sizeBytes = decodeVarint(Uint8Array.from(this.#prefix), 0)?.value ?? 0
+    if (sizeBytes > this.#payloadBytesMax) {
+      throw new WireError('oversize', `expected a frame of at most ${this.#payloadBytesMax} bytes, got ${sizeBytes}`)
+    }
+    this.#prefix = []
+    return new Uint8Array(sizeBytes)
+  }
+}
