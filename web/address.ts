@@ -18,8 +18,8 @@ export function toGatewayUrl(text: string): string | undefined {
   if (trimmed === '' || trimmed.startsWith('/') || /\s/.test(trimmed)) return undefined
   const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed)
   const bareHost = trimmed.replace(/:\d+.*$|\/.*$/, '')
-  const url = URL.parse(hasScheme ? trimmed : `${isLoopback(bareHost) ? 'http' : 'https'}://${trimmed}`)
-  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return undefined
+  const url = parseUrl(hasScheme ? trimmed : `${isLoopback(bareHost) ? 'http' : 'https'}://${trimmed}`)
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) return undefined
   return url.origin + url.pathname.replace(/\/+$/, '')
 }
 
@@ -38,13 +38,17 @@ export function isLocalNetwork(host: string): boolean {
   )
 }
 
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
 function trimBrackets(host: string): string {
   return host.replace(/^\[|\]$/g, '')
 }
 
 function readGatewayUrl(text: string): AddressParts | undefined {
-  const url = URL.parse(toGatewayUrl(text) ?? '')
-  if (url === null) return undefined
+  const url = parseUrl(toGatewayUrl(text) ?? '')
+  if (url === undefined) return undefined
   return { host: url.hostname, transport: 'gateway-url', isEncrypted: url.protocol === 'https:' }
 }
 

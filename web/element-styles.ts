@@ -30,6 +30,7 @@ export const elementStyles: CSSResult = css`
   }
   p {
     margin: 0.25rem 0;
+    overflow-wrap: anywhere;
   }
   .quiet {
     color: var(--quiet);

@@ -31,7 +31,7 @@ export class RushlightEvents extends LitElement {
       }
       li {
         display: grid;
-        grid-template-columns: 4.5rem 1fr max-content;
+        grid-template-columns: 5rem 1fr max-content;
         gap: 0 0.5rem;
         padding: 0.375rem 0;
         border-top: 1px solid var(--line);
@@ -39,6 +39,14 @@ export class RushlightEvents extends LitElement {
       }
       li:first-child {
         border: 0;
+      }
+      @media (max-width: 30rem) {
+        li {
+          grid-template-columns: 5rem 1fr;
+        }
+        li > :last-child {
+          grid-column: 2;
+        }
       }
       .kind {
         color: var(--quiet);

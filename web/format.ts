@@ -30,8 +30,8 @@ export function formatDuration(seconds: number): string {
   if (hours < 24) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`
   const days = Math.floor(hours / 24)
   if (days < 365) return days === 1 ? '1 day' : `${days} days`
-  const years = Math.floor(days / 365.25)
-  return years <= 1 ? '1 year' : `${years} years`
+  const years = Math.floor(days / 365)
+  return years === 1 ? '1 year' : `${years} years`
 }
 
 /** How long ago, both in Unix seconds. A header may say up to two hours ahead of now; that reads `just now`. */

@@ -22,7 +22,11 @@ const STATUS_WORDS: Readonly<Record<Status, string>> = {
 }
 
 /** What one can do about it, or what to make of it. */
-const STATUS_ADVICE: Readonly<Partial<Record<Status, string>>> = {
+const STATUS_ADVICE: Readonly<Record<Status, string>> = {
+  starting: 'Headers that this browser kept are being read back and verified again.',
+  connecting: 'Looking for the gateway and for peers.',
+  syncing: 'Headers are fetched from peers and checked in this tab, one by one: a wrong one is refused at once.',
+  synced: 'Every header up to the head was checked in this tab. New ones are checked as they arrive.',
   stale:
     'In step with every peer, but the newest block is older than it should be. Blocks may be slow, or the peers may be cut off: a second peer would tell.',
   offline:
@@ -107,14 +111,13 @@ export class RushlightStatus extends LitElement {
   override render(): TemplateResult {
     const snapshot = this.snapshot
     const status = snapshot?.status ?? 'starting'
-    const advice = STATUS_ADVICE[status]
     return html`<section aria-labelledby="title" class=${status}>
       <h2 id="title">Status</h2>
       <p class="visually-hidden" role="status">${this.#announcement}</p>
       <p class="word"><span class="dot" aria-hidden="true"></span><span id="word">${STATUS_WORDS[status]}</span></p>
       <p id="reason">${asSentence(snapshot?.statusReason ?? '')}</p>
       ${snapshot === undefined ? nothing : renderProgress(snapshot)}
-      ${advice === undefined ? nothing : html`<p class="quiet">${advice}</p>`}
+      <p class="quiet">${STATUS_ADVICE[status]}</p>
     </section>`
   }
 }
