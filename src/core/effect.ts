@@ -149,6 +149,7 @@ export type WarningCode =
   | 'store-tail-dropped'
   | 'quota-exceeded'
   | 'clock-jumped'
+  | 'future-header'
   | 'dial-failed'
 
 export type HostEffect = Dial | CancelDial | CloseConnection | RequestHandshake | AnswerHandshake | SendMessage

@@ -40,6 +40,8 @@ export interface Connection {
   /** Messages before the handshake, in order; bounded by EARLY_MESSAGES_MAX and EARLY_MESSAGE_BYTES_MAX. */
   early: SyncMessage[]
   earlyBytes: number
+  /** Learnt from identify: it speaks bitswap and not our handshake. */
+  isBitswapOnly: boolean
   /** We asked the host to close it: nothing is sent or heard over it any more. */
   isClosing: boolean
 }
@@ -131,6 +133,7 @@ export class PeerLifecycle {
       heardMs: nowMs,
       early: [],
       earlyBytes: 0,
+      isBitswapOnly: false,
       isClosing: false,
     }
     const isBeyondLimit = this.#isBeyondLimit(connection, nowMs)
@@ -179,7 +182,7 @@ export class PeerLifecycle {
   }
 
   dialSucceeded(event: DialSucceeded, nowMs: number): void {
-    const { dials, effects } = this.#options
+    const { dials } = this.#options
     const connection = this.#connections.get(event.connection)
     if (!dials.succeeded(event)) {
       const isUnwanted = connection !== undefined && !connection.isClosing && !isHandshaken(connection)
@@ -191,7 +194,6 @@ export class PeerLifecycle {
       const detail = `${event.peer} closed the connection before the handshake was done`
       dials.connectionFailed({ connection: event.connection, failure: { code: 'peer-refused', detail }, nowMs })
     }
-    assert(effects.length < 1_000_000, 'effects are taken after every event')
   }
 
   /** The remote asks: answered first and judged then, so that both sides learn of a mismatch. */
@@ -217,6 +219,7 @@ export class PeerLifecycle {
     if (connection?.handshake.phase !== 'requested' || connection.handshake.request !== event.request) return
     if (event.failure === 'unsupported') {
       connection.handshake = { phase: 'awaited', deadlineMs: connection.handshake.deadlineMs }
+      if (connection.isBitswapOnly) this.#exchangeOnly(connection, nowMs)
       return
     }
     if (event.failure === 'undecodable') {
@@ -227,10 +230,16 @@ export class PeerLifecycle {
     this.#close(connection, reason, nowMs, `the handshake failed: ${event.failure}`)
   }
 
-  /** awaited → exchange-only, for a remote that speaks bitswap and not our handshake. */
+  /** A hint: remembered, and acted on where no handshake is under way. */
   protocolsLearnt(event: ProtocolsLearnt, nowMs: number): void {
     const connection = this.#open(event.connection)
-    if (connection?.handshake.phase !== 'awaited' || event.speaksHandshake || !event.speaksBitswap) return
+    if (connection === undefined) return
+    connection.isBitswapOnly = event.speaksBitswap && !event.speaksHandshake
+    if (connection.handshake.phase === 'awaited' && connection.isBitswapOnly) this.#exchangeOnly(connection, nowMs)
+  }
+
+  /** awaited → exchange-only */
+  #exchangeOnly(connection: Connection, nowMs: number): void {
     let exchangeOnlyCount = 0
     for (const other of this.#connections.values()) {
       if (other.handshake.phase === 'exchange-only' && !other.isClosing) exchangeOnlyCount += 1

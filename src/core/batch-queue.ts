@@ -1,0 +1,81 @@
+import type { PeerId, Root } from './ids.ts'
+
+/** Where a batch of headers came from, which decides what follows from it. */
+export type BatchSource =
+  /** An answer to get-headers. */
+  | { readonly type: 'range'; readonly peer: PeerId }
+  | { readonly type: 'announcement'; readonly peer: PeerId }
+  /** An answer to get-ancestors: several runs may stand in it. */
+  | { readonly type: 'ancestors'; readonly peer: PeerId; readonly roots: readonly Root[] }
+  /** Read back from the store. */
+  | { readonly type: 'store'; readonly fromHeight: number }
+  /** Mined or imported on our own side. */
+  | { readonly type: 'own' }
+
+export interface Batch {
+  readonly source: BatchSource
+  readonly headers: Uint8Array
+  readonly headerCount: number
+  /** Root of its last header. */
+  readonly last: Root
+  /** The first header that is not verified yet. */
+  index: number
+}
+
+/**
+ * Headers that wait to be verified, in the order they came.
+ * Bounded by QUEUED_BATCHES_MAX ranges of the sync peer, one probe or ancestors answer and
+ * QUEUED_ANNOUNCEMENTS_PER_PEER_MAX announcements for each other peer, and one load of the store.
+ */
+export class BatchQueue {
+  #batches: Batch[] = []
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0
+  }
+
+  get first(): Batch | undefined {
+    return this.#batches[0]
+  }
+
+  push(batch: Batch): void {
+    this.#batches.push(batch)
+  }
+
+  /** Ahead of all others: orphans whose parent has just arrived. */
+  pushNext(batch: Batch): void {
+    this.#batches.splice(1, 0, batch)
+  }
+
+  removeFirst(): void {
+    this.#batches.shift()
+  }
+
+  countOf(peer: PeerId, type: BatchSource['type']): number {
+    let count = 0
+    for (const { source } of this.#batches) if (source.type === type && peerOf(source) === peer) count += 1
+    return count
+  }
+
+  /** The last header of the newest range of this peer; undefined when none waits. */
+  lastRangeRoot(peer: PeerId): Root | undefined {
+    return this.#batches.findLast(({ source }) => source.type === 'range' && source.peer === peer)?.last
+  }
+
+  /** What a peer sent after a header that was no good is not worth verifying. */
+  dropOf(peer: PeerId): void {
+    this.#batches = this.#batches.filter(({ source }) => peerOf(source) !== peer)
+  }
+
+  dropStored(): void {
+    this.#batches = this.#batches.filter(({ source }) => source.type !== 'store')
+  }
+
+  clear(): void {
+    this.#batches = []
+  }
+}
+
+export function peerOf(source: BatchSource): PeerId | undefined {
+  return 'peer' in source ? source.peer : undefined
+}

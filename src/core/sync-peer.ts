@@ -1,0 +1,108 @@
+import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
+import { ABANDONED_REQUESTS_PER_PEER_MAX, HEADERS_PER_MESSAGE_MAX, HEADERS_PER_REQUEST_MIN } from './limits.ts'
+import type { ClaimedHead, NodeInfo } from './message.ts'
+
+interface PendingRequest {
+  readonly request: RequestId
+  readonly connection: ConnectionId
+  readonly sentMs: number
+  deadlineMs: number
+}
+
+export interface PendingHeaders extends PendingRequest {
+  readonly countMax: number
+  /** First locator entry: the answer may follow it though it is not verified yet. */
+  readonly from: Root
+}
+
+export interface PendingAncestors extends PendingRequest {
+  readonly roots: readonly Root[]
+}
+
+/** What sync knows of one ready peer. At most one request of each kind is in flight, owned by this record (S3). */
+export interface SyncPeer {
+  readonly peer: PeerId
+  readonly agent: string
+  readonly servesHeaders: boolean
+  readonly servesAncestors: boolean
+  claimed: ClaimedHead
+  /** The last header that it sent us and that kept every rule. */
+  delivered: Root | undefined
+  /** The last head of ours that we sent it. */
+  told: Root | undefined
+  headersRequest: PendingHeaders | undefined
+  ancestorsRequest: PendingAncestors | undefined
+  ping: PendingRequest | undefined
+  latencyMs: number | undefined
+  /** It answered that it has headers beyond those it sent. */
+  hasMore: boolean
+  /** It answered a get-headers since it became ready. */
+  hasAnswered: boolean
+  /** Batches in a row that held nothing new. */
+  idleBatchCount: number
+  /** Not elected before then. */
+  stalledUntilMs: number
+  /** When it is asked for headers next. */
+  askAtMs: number
+  heardMs: number
+  /** Headers per request: quartered when one does not arrive in time, doubled when it does. */
+  headersPerRequest: number
+  /** Requests that timed out and may still be answered. */
+  abandonedCount: number
+  streamFailureCount: number
+}
+
+export function createSyncPeer(args: { peer: PeerId; info: NodeInfo; nowMs: number }): SyncPeer {
+  return {
+    peer: args.peer,
+    agent: args.info.agent,
+    servesHeaders: args.info.serves.includes('headers'),
+    servesAncestors: args.info.serves.includes('ancestors'),
+    claimed: args.info.head,
+    delivered: undefined,
+    told: undefined,
+    headersRequest: undefined,
+    ancestorsRequest: undefined,
+    ping: undefined,
+    latencyMs: undefined,
+    hasMore: false,
+    hasAnswered: false,
+    idleBatchCount: 0,
+    stalledUntilMs: 0,
+    askAtMs: args.nowMs,
+    heardMs: args.nowMs,
+    headersPerRequest: HEADERS_PER_MESSAGE_MAX,
+    abandonedCount: 0,
+    streamFailureCount: 0,
+  }
+}
+
+/** A request that we no longer wait for; its answer may still come and is then ignored. */
+export function abandon(peer: SyncPeer): void {
+  peer.abandonedCount = Math.min(peer.abandonedCount + 1, ABANDONED_REQUESTS_PER_PEER_MAX)
+}
+
+export function askForLess(peer: SyncPeer): void {
+  peer.headersPerRequest = Math.max(HEADERS_PER_REQUEST_MIN, Math.floor(peer.headersPerRequest / 4))
+}
+
+export function askForMore(peer: SyncPeer): void {
+  peer.headersPerRequest = Math.min(HEADERS_PER_MESSAGE_MAX, peer.headersPerRequest * 2)
+}
+
+/** All moments of a peer's record at which something is due. */
+export function nextTimeoutOf(peer: SyncPeer, pingIntervalMs: number): number {
+  return Math.min(
+    peer.headersRequest?.deadlineMs ?? Infinity,
+    peer.ancestorsRequest?.deadlineMs ?? Infinity,
+    peer.ping?.deadlineMs ?? peer.heardMs + pingIntervalMs,
+    peer.servesHeaders && peer.headersRequest === undefined ? peer.askAtMs : Infinity,
+    peer.hasMore && peer.headersRequest === undefined && peer.stalledUntilMs > 0 ? peer.stalledUntilMs : Infinity,
+  )
+}
+
+export function shiftDeadlines(peer: SyncPeer, byMs: number): void {
+  for (const pending of [peer.headersRequest, peer.ancestorsRequest, peer.ping]) {
+    if (pending !== undefined) pending.deadlineMs += byMs
+  }
+}
