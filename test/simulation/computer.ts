@@ -1,0 +1,246 @@
+/**
+ * A computer of the simulated network: address, disk and clock last; the process on it is started, paused, crashed.
+ * The process is the driver of the simulation: one inbox, one event at a time, timers only when all that was queued at
+ * that moment is handled, a slice of work in between.
+ */
+import type { Effect } from '../../src/core/effect.ts'
+import type { Event } from '../../src/core/event.ts'
+import type { PeerId } from '../../src/core/ids.ts'
+import type { Instant } from '../../src/core/instant.ts'
+import type { LinkEnd } from './link.ts'
+import type { Cause, Machine } from './machine.ts'
+import type { Random } from './random.ts'
+import type { DialState } from './simulated-host.ts'
+import { SimulatedHost } from './simulated-host.ts'
+import type { SimulatedStore } from './simulated-store.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** Between two slices of work, and the least that a turn takes. */
+const SLICE_MS = 1
+/** A machine whose timer stays due although it was called is stuck. */
+const TIMEOUTS_AT_ONCE_MAX = 100
+
+export interface Network {
+  readonly time: VirtualTime
+  /** Unix time at the beginning of the simulation. */
+  readonly unixMs: number
+  dial(from: Computer, state: DialState): void
+  sentIntoTheVoid(end: LinkEnd): void
+  /** After every step, before its effects are carried out. */
+  stepped(computer: Computer, cause: Cause, effects: readonly Effect[], now: Instant): void
+}
+
+export interface ComputerOptions {
+  readonly network: Network
+  readonly index: number
+  readonly address: string
+  readonly store: SimulatedStore
+  readonly random: Random
+  readonly isHonest: boolean
+  /** A fresh machine for every start. */
+  readonly createMachine: (computer: Computer) => Machine
+}
+
+export class Computer {
+  readonly index: number
+  readonly address: string
+  readonly store: SimulatedStore
+  readonly isHonest: boolean
+  readonly random: Random
+  peer: PeerId
+  /** Undefined while it is down. */
+  machine: Machine | undefined
+  host: SimulatedHost
+  /** Grows with every start. */
+  runCount = 0
+  /** Wall clock minus true time. */
+  unixOffsetMs = 0
+  /** Added to every latency of its links. */
+  extraLatencyMs = 0
+  private readonly options: ComputerOptions
+  private monotonicBaseMs = 0
+  private inbox: (Event | LinkEnd | undefined)[] = []
+  private pausedUntilMs = 0
+  private isTurnScheduled = false
+  private wakeAtMs = Infinity
+  private timeoutsAtOnce = 0
+  private lastTimeoutMs = -1
+
+  constructor(options: ComputerOptions) {
+    this.options = options
+    this.index = options.index
+    this.address = options.address
+    this.store = options.store
+    this.isHonest = options.isHonest
+    this.random = options.random
+    this.peer = peerOf(options.index)
+    this.host = this.createHost()
+    this.host.isAlive = false
+  }
+
+  get isUp(): boolean {
+    return this.machine !== undefined
+  }
+
+  get isPaused(): boolean {
+    return this.options.network.time.nowMs < this.pausedUntilMs
+  }
+
+  now(): Instant {
+    const { time, unixMs } = this.options.network
+    return { monotonicMs: time.nowMs + this.monotonicBaseMs, unixMs: unixMs + time.nowMs + this.unixOffsetMs }
+  }
+
+  start(): void {
+    if (this.machine !== undefined) return
+    this.runCount += 1
+    this.monotonicBaseMs = this.random.below(1_000_000)
+    this.inbox = []
+    this.pausedUntilMs = 0
+    this.wakeAtMs = Infinity
+    this.host = this.createHost()
+    this.machine = this.options.createMachine(this)
+    this.post(this.store.open())
+  }
+
+  /** The power is gone: nothing is closed, what was not acknowledged may be lost. */
+  crash(): void {
+    this.machine = undefined
+    this.host.isAlive = false
+    this.store.crash()
+  }
+
+  /** Turns nothing for so long: a hidden tab, a swapped process. */
+  pause(durationMs: number): void {
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, this.options.network.time.nowMs + durationMs)
+  }
+
+  resume(): void {
+    this.pausedUntilMs = 0
+    this.scheduleTurn()
+  }
+
+  /** The monotonic clock stood still for so long (a laptop asleep). */
+  holdMonotonicClock(durationMs: number): void {
+    this.monotonicBaseMs -= durationMs
+  }
+
+  post(event: Event, end?: LinkEnd): void {
+    this.inbox.push(event, end)
+    this.scheduleTurn()
+  }
+
+  private createHost(): SimulatedHost {
+    const { network } = this.options
+    const host: SimulatedHost = new SimulatedHost({
+      time: network.time,
+      random: this.random,
+      post: (event, end) => {
+        if (this.host === host) this.post(event, end)
+      },
+      dial: (state) => network.dial(this, state),
+      sentIntoTheVoid: (end) => network.sentIntoTheVoid(end),
+    })
+    return host
+  }
+
+  private scheduleTurn(delayMs = 0): void {
+    if (this.isTurnScheduled) return
+    this.isTurnScheduled = true
+    const { time } = this.options.network
+    time.at(Math.max(time.nowMs + delayMs, this.pausedUntilMs), () => {
+      this.isTurnScheduled = false
+      this.turn()
+    })
+  }
+
+  private turn(): void {
+    const { time } = this.options.network
+    if (time.nowMs < this.pausedUntilMs) this.scheduleTurn()
+    if (this.isTurnScheduled || this.machine === undefined) return
+    const queued = this.inbox
+    this.inbox = []
+    for (let index = 0; index < queued.length; index += 2) {
+      const event = queued[index] as Event
+      const end = queued[index + 1] as LinkEnd | undefined
+      if (event.type === 'message-received' && end !== undefined) this.host.taken(event, end.remotePeer)
+      this.step(event)
+    }
+    const machine = this.machine
+    if (machine.hasWork()) this.step({ type: 'work' })
+    const dueMs = machine.nextTimeout()
+    if (this.inbox.length === 0 && dueMs !== undefined && dueMs <= this.now().monotonicMs) {
+      this.step({ type: 'timeout' })
+      this.countTimeouts()
+    }
+    if (machine.hasWork()) this.scheduleTurn(SLICE_MS)
+    else if (this.inbox.length > 0) this.scheduleTurn()
+    else this.scheduleWake()
+  }
+
+  /** Also when nothing is due: an extra call is harmless. */
+  callTimeoutEarly(): void {
+    if (this.machine === undefined || this.isPaused || this.inbox.length > 0) return
+    this.step({ type: 'timeout' })
+    this.scheduleTurn()
+  }
+
+  private scheduleWake(): void {
+    const dueMs = this.machine?.nextTimeout()
+    if (dueMs === undefined) return
+    const { time } = this.options.network
+    const wakeAtMs = Math.max(time.nowMs, Math.ceil(dueMs - this.monotonicBaseMs))
+    if (wakeAtMs >= this.wakeAtMs && this.wakeAtMs > time.nowMs) return
+    this.wakeAtMs = wakeAtMs
+    time.at(wakeAtMs, () => {
+      if (this.wakeAtMs === wakeAtMs) this.wakeAtMs = Infinity
+      this.scheduleTurn()
+    })
+  }
+
+  private countTimeouts(): void {
+    const { nowMs } = this.options.network.time
+    this.timeoutsAtOnce = this.lastTimeoutMs === nowMs ? this.timeoutsAtOnce + 1 : 0
+    this.lastTimeoutMs = nowMs
+    if (this.timeoutsAtOnce > TIMEOUTS_AT_ONCE_MAX) throw new Error('the timer stays due although it was called')
+  }
+
+  private step(cause: Cause): void {
+    const machine = this.machine
+    if (machine === undefined) return
+    const now = this.now()
+    const effects = stepMachine(machine, cause, now)
+    this.options.network.stepped(this, cause, effects, now)
+    for (const effect of effects) this.perform(effect)
+  }
+
+  private perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'dial':
+      case 'cancel-dial':
+      case 'close-connection':
+      case 'request-handshake':
+      case 'answer-handshake':
+      case 'send-message':
+        this.host.perform(effect)
+        return
+      case 'load-headers':
+      case 'persist':
+        this.store.perform(effect, (event) => this.post(event))
+        return
+      default: // Told to the app; the checker has seen it.
+    }
+  }
+}
+
+export function stepMachine(machine: Machine, cause: Cause, now: Instant): readonly Effect[] {
+  if (cause.type === 'timeout') return machine.handleTimeout(now)
+  if (cause.type === 'work') return machine.handleWork(now)
+  return machine.handle(cause, now)
+}
+
+export function peerOf(index: number, keyNumber = 0): PeerId {
+  // Scattered, so that the order of ids has nothing to do with the order of computers.
+  const scattered = (Math.imul(index + 1, 0x9e3779b1) + keyNumber * 7919) >>> 0
+  return `peer-${scattered.toString(36)}-${index}` as PeerId
+}
