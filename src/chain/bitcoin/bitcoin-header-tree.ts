@@ -1,0 +1,370 @@
+/** The tree of verified Bitcoin headers, on rows. */
+import type {
+  BatchInspection,
+  HeaderRecord,
+  HeaderSummary,
+  HeaderTree,
+  SliceOutcome,
+  SliceStop,
+} from '../../core/chain.ts'
+import type { Root } from '../../core/ids.ts'
+import { BestChain } from './best-chain.ts'
+import type { HashHeaders } from './double-sha256.ts'
+import {
+  BITS_OFFSET,
+  HEADER_SIZE_BYTES,
+  isSameRoot,
+  PARENT_OFFSET,
+  readRoot,
+  readUint32,
+  ROOT_SIZE_BYTES,
+  rootToBytes,
+  TIME_OFFSET,
+} from './header.ts'
+import { HeaderRows } from './header-rows.ts'
+import { HeaderRules } from './header-rules.ts'
+import type { RuleBreach } from './header-rules.ts'
+import { HeaderWindow } from './header-window.ts'
+import type { NetworkParameters } from './networks.ts'
+import { RootIndex } from './root-index.ts'
+import { findAncestors } from './serve-ancestors.ts'
+import { SideRows } from './side-rows.ts'
+import { decodeTarget, targetOfBits } from './target.ts'
+
+/** DESIGN, "A chain is a folder": low-work floods are bounded by memory, not by belief. */
+export const SIDE_HEADERS_MAX = 20_000
+/** Bitcoin Core chain.cpp, LocatorEntries: ten dense, then doubling steps. */
+const LOCATOR_DENSE_COUNT = 10
+/** The first row. */
+const GENESIS_ROW = 0
+
+export interface BitcoinHeaderTreeOptions {
+  readonly network: NetworkParameters
+  readonly hashHeaders: HashHeaders
+  readonly sideHeaderCountMax?: number
+}
+
+/** Rows 0 … of which row 0 is genesis; the best chain by height, every other row in `#side`, every row in `#index`. */
+export class BitcoinHeaderTree implements HeaderTree {
+  readonly #hashHeaders: HashHeaders
+  readonly #sideHeaderCountMax: number
+  readonly #rows = new HeaderRows()
+  readonly #best = new BestChain()
+  readonly #side: SideRows = new SideRows((left, right) => this.#rows.compareWork(left, right))
+  readonly #index: RootIndex
+  readonly #window: HeaderWindow
+  readonly #rules: HeaderRules
+  readonly #scratch = new Uint8Array(ROOT_SIZE_BYTES)
+  readonly #compared = new Uint8Array(ROOT_SIZE_BYTES)
+  /** The row that the window ends in, and the one that it can load next; -1 for none. */
+  #windowRow = -1
+  #earlierRow = -1
+  #tip: HeaderSummary | undefined
+  /** What the slice in work has done to the head. */
+  #headChange: SliceOutcome['headChange']
+
+  constructor({ network, hashHeaders, sideHeaderCountMax = SIDE_HEADERS_MAX }: BitcoinHeaderTreeOptions) {
+    this.#hashHeaders = hashHeaders
+    this.#sideHeaderCountMax = sideHeaderCountMax
+    this.#index = new RootIndex({
+      isRootOf: (row, roots, offset) => this.#isRootOf(row, roots, offset),
+      readRoot: (row, target) => {
+        this.#readRoot(row, target)
+      },
+    })
+    this.#window = new HeaderWindow(() => this.#loadEarlier())
+    this.#rules = new HeaderRules(network, this.#window)
+    const limit = targetOfBits(network.limitBits) ?? 0n
+    this.#rows.addGenesis(network.genesisHeader, decodeTarget(network.limitBits, limit)?.work ?? [0, 0, 0, 0])
+    this.#best.append(GENESIS_ROW)
+    this.#index.add(rootToBytes(network.genesis), 0, GENESIS_ROW)
+  }
+
+  get tip(): HeaderSummary {
+    this.#tip ??= this.#summaryOf(this.#best.rowAt(this.#best.tipHeight))
+    return this.#tip
+  }
+
+  get sizeBytes(): number {
+    return this.#rows.sizeBytes + this.#best.sizeBytes + this.#index.sizeBytes + this.#side.sizeBytes
+  }
+
+  get sideHeaderCount(): number {
+    return this.#side.count
+  }
+
+  has(root: Root): boolean {
+    return this.#rowOf(root) !== -1
+  }
+
+  get(heightOrRoot: number | Root): HeaderRecord | undefined {
+    const row = this.#rowOf(heightOrRoot)
+    if (row === -1) return undefined
+    const bytes = new Uint8Array(HEADER_SIZE_BYTES)
+    this.#rows.copy(row, bytes, 0)
+    const parent = readRoot(bytes, PARENT_OFFSET)
+    return { ...this.#summaryOf(row), parent, bytes, isOnBestChain: !this.#side.has(row) }
+  }
+
+  summary(heightOrRoot: number | Root): HeaderSummary | undefined {
+    const row = this.#rowOf(heightOrRoot)
+    return row === -1 ? undefined : this.#summaryOf(row)
+  }
+
+  locator(fromHeight: number): readonly Root[] {
+    const roots: Root[] = []
+    let step = 1
+    let height = Math.min(Math.max(Math.trunc(fromHeight), 0), this.#best.tipHeight)
+    for (; height > 0; height -= step) {
+      roots.push(this.#rootOf(this.#best.rowAt(height)))
+      if (roots.length >= LOCATOR_DENSE_COUNT) step *= 2
+    }
+    roots.push(this.#rootOf(GENESIS_ROW))
+    return roots
+  }
+
+  range({ fromHeight, count }: { readonly fromHeight: number; readonly count: number }): Uint8Array {
+    const first = Math.max(fromHeight, 0)
+    const end = Math.min(first + count, this.#best.tipHeight + 1)
+    const bytes = new Uint8Array(Math.max(end - first, 0) * HEADER_SIZE_BYTES)
+    for (let height = first; height < end; height += 1) {
+      this.#rows.copy(this.#best.rowAt(height), bytes, (height - first) * HEADER_SIZE_BYTES)
+    }
+    return bytes
+  }
+
+  inspect(headers: Uint8Array): BatchInspection {
+    const count = Math.floor(headers.length / HEADER_SIZE_BYTES)
+    const lastOffset = (count - 1) * HEADER_SIZE_BYTES
+    this.#hashHeaders(headers, lastOffset, 1, this.#scratch)
+    return {
+      count,
+      parent: readRoot(headers, PARENT_OFFSET),
+      last: readRoot(this.#scratch, 0),
+      lastHasWork: this.#rules.hasWork(readUint32(headers, lastOffset + BITS_OFFSET), this.#scratch, 0),
+    }
+  }
+
+  rootOf(header: Uint8Array): Root {
+    this.#hashHeaders(header, 0, 1, this.#scratch)
+    return readRoot(this.#scratch, 0)
+  }
+
+  add(args: {
+    readonly headers: Uint8Array
+    readonly index: number
+    readonly count: number
+    readonly nowUnixMs: number
+  }): SliceOutcome {
+    const { headers, index, count, nowUnixMs } = args
+    const start = index * HEADER_SIZE_BYTES
+    let parent = this.#index.find(headers, start + PARENT_OFFSET)
+    if (parent === -1) {
+      return { addedCount: 0, knownCount: 0, headChange: undefined, stop: unconnected(headers, index) }
+    }
+    const roots = new Uint8Array(count * ROOT_SIZE_BYTES)
+    this.#hashHeaders(headers, start, count, roots)
+
+    this.#headChange = undefined
+    let addedCount = 0
+    let knownCount = 0
+    let stop: SliceStop | undefined
+    for (let at = 0; at < count && stop === undefined; at += 1) {
+      const rootOffset = at * ROOT_SIZE_BYTES
+      const offset = start + at * HEADER_SIZE_BYTES
+      if (at > 0 && !isSameRoot(headers, offset + PARENT_OFFSET, roots, rootOffset - ROOT_SIZE_BYTES)) {
+        stop = unconnected(headers, index + at)
+        break
+      }
+      const known = this.#index.find(roots, rootOffset)
+      if (known === -1) {
+        const outcome = this.#addHeader({ headers, offset, roots, rootOffset, parent, nowUnixMs })
+        if (typeof outcome === 'number') {
+          addedCount += 1
+          parent = outcome
+        } else stop = { ...outcome, index: index + at, height: this.#rows.height(parent) + 1 }
+      } else {
+        knownCount += 1
+        parent = known
+      }
+    }
+    return { addedCount, knownCount, headChange: this.#headChange, stop }
+  }
+
+  serveRange(args: { readonly locator: readonly Root[]; readonly stop: Root | undefined; readonly countMax: number }): {
+    readonly headers: Uint8Array
+    readonly hasMore: boolean
+  } {
+    const { locator, stop, countMax } = args
+    const joinRow =
+      locator.map((root) => this.#rowOf(root)).find((row) => row !== -1 && !this.#side.has(row)) ?? GENESIS_ROW
+    const fromHeight = this.#rows.height(joinRow) + 1
+    const stopRow = stop === undefined ? -1 : this.#rowOf(stop)
+    // A stop that is not ahead on the best chain stops nothing, as in Bitcoin Core net_processing.cpp, GETHEADERS.
+    const isStopAhead = stopRow !== -1 && !this.#side.has(stopRow) && this.#rows.height(stopRow) >= fromHeight
+    const lastHeight = isStopAhead ? this.#rows.height(stopRow) : this.#best.tipHeight
+    const wantedCount = Math.max(lastHeight - fromHeight + 1, 0)
+    const count = Math.min(wantedCount, Math.max(countMax, 0))
+    return { headers: this.range({ fromHeight, count }), hasMore: count < wantedCount }
+  }
+
+  serveAncestors(args: {
+    readonly roots: readonly Root[]
+    readonly known: readonly Root[]
+    readonly countMax: number
+  }): { readonly headers: Uint8Array; readonly answered: readonly Root[]; readonly unknown: readonly Root[] } {
+    const found = findAncestors({
+      ...args,
+      rowOf: (root) => this.#rowOf(root),
+      parent: (row) => this.#rows.parent(row),
+      bestHeight: (row) => (this.#side.has(row) ? undefined : this.#rows.height(row)),
+    })
+    const headers = new Uint8Array(found.rows.length * HEADER_SIZE_BYTES)
+    found.rows.forEach((row, index) => {
+      this.#rows.copy(row, headers, index * HEADER_SIZE_BYTES)
+    })
+    return { headers, answered: found.answered, unknown: found.unknown }
+  }
+
+  /** Verifies and adds one header that is new to the tree, after the row `parent`. Gives its row, or why there is none. */
+  #addHeader(args: {
+    readonly headers: Uint8Array
+    readonly offset: number
+    readonly roots: Uint8Array
+    readonly rootOffset: number
+    readonly parent: number
+    readonly nowUnixMs: number
+  }): number | RuleBreach | { readonly type: 'no-room' } {
+    const { headers, offset, roots, rootOffset, parent, nowUnixMs } = args
+    this.#moveWindow(parent)
+    const breach = this.#rules.check(headers, offset, roots, rootOffset, nowUnixMs)
+    if (breach !== undefined) return breach
+    if (this.#rows.isFull) return { type: 'no-room' }
+    const row = this.#rows.add(headers, offset, parent, this.#rules.work)
+    const tipHeight = this.#best.tipHeight
+    if (parent === this.#best.rowAt(tipHeight)) {
+      this.#best.append(row)
+      this.#headChange ??= { commonHeight: tipHeight, reverted: [] }
+      this.#tip = undefined
+    } else if (this.#rows.compareWork(row, this.#best.rowAt(tipHeight)) > 0) {
+      this.#reorganise(row)
+    } else if (!this.#addToSide(row, parent)) {
+      this.#rows.remove(row)
+      return { type: 'no-room' }
+    }
+    this.#index.add(roots, rootOffset, row)
+    this.#window.append(readUint32(headers, offset + TIME_OFFSET), readUint32(headers, offset + BITS_OFFSET))
+    this.#windowRow = row
+    return row
+  }
+
+  /** Makes the branch that ends in `row`, which is not in any set yet, the best chain. */
+  #reorganise(row: number): void {
+    const branch: number[] = []
+    let fork = this.#rows.parent(row)
+    for (; this.#side.has(fork); fork = this.#rows.parent(fork)) {
+      branch.push(fork)
+      this.#side.remove(fork, this.#rows.parent(fork))
+    }
+    const commonHeight = this.#rows.height(fork)
+    const revertedRows: number[] = []
+    for (let height = commonHeight + 1; height <= this.#best.tipHeight; height += 1) {
+      revertedRows.push(this.#best.rowAt(height))
+    }
+    // Before the best chain changes: a root is read from its child there.
+    this.#headChange = { commonHeight, reverted: revertedRows.map((reverted) => this.#summaryOf(reverted)) }
+    this.#best.truncate(commonHeight)
+    for (const adopted of branch.reverse()) this.#best.append(adopted)
+    this.#best.append(row)
+    for (const reverted of revertedRows) this.#side.add(reverted, this.#rows.parent(reverted))
+    this.#tip = undefined
+    while (this.#side.count > this.#sideHeaderCountMax) {
+      const leaf = this.#side.leastLeaf(-1)
+      if (leaf === undefined) return
+      this.#evict(leaf)
+    }
+  }
+
+  /** False when there is no room: side rows are at their bound and none has less work. */
+  #addToSide(row: number, parent: number): boolean {
+    if (this.#side.count >= this.#sideHeaderCountMax) {
+      const leaf = this.#side.leastLeaf(parent)
+      if (leaf === undefined || this.#rows.compareWork(row, leaf) <= 0) return false
+      this.#evict(leaf)
+    }
+    this.#side.add(row, parent)
+    return true
+  }
+
+  #evict(leaf: number): void {
+    this.#readRoot(leaf, this.#scratch)
+    this.#index.remove(this.#scratch, 0, leaf)
+    this.#side.remove(leaf, this.#rows.parent(leaf))
+    this.#rows.remove(leaf)
+    if (this.#windowRow === leaf) this.#windowRow = -1
+  }
+
+  /** Makes the window end in `row`; earlier headers are loaded as the rules ask for them. */
+  #moveWindow(row: number): void {
+    if (this.#windowRow === row) return
+    this.#window.reset(this.#rows.height(row) + 1)
+    this.#windowRow = row
+    this.#earlierRow = row
+  }
+
+  #loadEarlier(): boolean {
+    const row = this.#earlierRow
+    if (row === -1) return false
+    this.#window.prepend(this.#rows.time(row), this.#rows.bits(row))
+    this.#earlierRow = row === GENESIS_ROW ? -1 : this.#rows.parent(row)
+    return true
+  }
+
+  #rowOf(heightOrRoot: number | Root): number {
+    if (typeof heightOrRoot === 'number') return this.#best.rowAt(heightOrRoot)
+    return this.#index.find(rootToBytes(heightOrRoot), 0)
+  }
+
+  #summaryOf(row: number): HeaderSummary {
+    return {
+      height: this.#rows.height(row),
+      root: this.#rootOf(row),
+      time: this.#rows.time(row),
+      work: this.#rows.work(row),
+    }
+  }
+
+  #rootOf(row: number): Root {
+    this.#readRoot(row, this.#scratch)
+    return readRoot(this.#scratch, 0)
+  }
+
+  /** The row whose parent field is this row's root; -1 where there is none at hand. */
+  #childOf(row: number): number {
+    const height = this.#rows.height(row)
+    return this.#best.rowAt(height) === row ? this.#best.rowAt(height + 1) : -1
+  }
+
+  #readRoot(row: number, target: Uint8Array): void {
+    const child = this.#childOf(row)
+    if (child === -1) {
+      this.#hashHeaders(this.#rows.bytes(row), this.#rows.byteOffset(row), 1, target)
+      return
+    }
+    const start = this.#rows.byteOffset(child) + PARENT_OFFSET
+    target.set(this.#rows.bytes(child).subarray(start, start + ROOT_SIZE_BYTES))
+  }
+
+  #isRootOf(row: number, roots: Uint8Array, offset: number): boolean {
+    const child = this.#childOf(row)
+    if (child !== -1) {
+      return isSameRoot(this.#rows.bytes(child), this.#rows.byteOffset(child) + PARENT_OFFSET, roots, offset)
+    }
+    this.#hashHeaders(this.#rows.bytes(row), this.#rows.byteOffset(row), 1, this.#compared)
+    return isSameRoot(this.#compared, 0, roots, offset)
+  }
+}
+
+function unconnected(headers: Uint8Array, index: number): SliceStop {
+  return { type: 'unconnected', index, parent: readRoot(headers, index * HEADER_SIZE_BYTES + PARENT_OFFSET) }
+}
