@@ -1,0 +1,66 @@
+import type { Gateway, Head, Log } from '../nodejs.ts'
+import { formatProgress } from './progress-line.ts'
+import type { Terminal } from './terminal.ts'
+
+/** A sync moves the head hundreds of times a second; one line in this time is enough to read. */
+const HEAD_LINE_INTERVAL_MS = 1_000
+
+/** Writes one line an event, and the progress line while there is something to catch up with. Returns what ends it. */
+export function logEvents(gateway: Gateway, options: { readonly terminal: Terminal; readonly log: Log }): () => void {
+  const { terminal, log } = options
+  let headTimer: NodeJS.Timeout | undefined
+  let headLoggedMs = -Infinity
+  let shownStatus = ''
+
+  const logHead = (): void => {
+    headTimer = undefined
+    headLoggedMs = performance.now()
+    const { height, root, trust, confirmedBy }: Head = gateway.head
+    log('head', { height, root, trust, confirmedBy })
+  }
+  gateway.addEventListener('head', () => {
+    headTimer ??= setTimeout(logHead, Math.max(0, headLoggedMs + HEAD_LINE_INTERVAL_MS - performance.now()))
+  })
+  gateway.addEventListener('reorg', ({ detail: { reverted, adopted } }) => {
+    const commonHeight = (adopted[0] ?? reverted[0])?.height
+    log('reorg', {
+      fromHeight: commonHeight,
+      reverted: reverted.length,
+      adopted: adopted.length,
+      head: adopted.at(-1)?.root,
+    })
+  })
+  gateway.addEventListener('peer-ready', ({ detail }) => log('peer-ready', { peer: detail.peer, agent: detail.agent }))
+  gateway.addEventListener('peer-gone', ({ detail }) => log('peer-gone', { peer: detail.peer, reason: detail.reason }))
+  gateway.addEventListener('warning', ({ detail }) => log('warning', { code: detail.code, detail: detail.detail }))
+
+  const logStatus = (): void => {
+    const { status, statusReason } = gateway.snapshot()
+    if (status !== shownStatus) log('status', { status, reason: statusReason })
+    shownStatus = status
+  }
+  gateway.addEventListener('status', logStatus)
+  logStatus()
+
+  const unsubscribe = gateway.subscribe(() => terminal.progress(progressLine(gateway)))
+  return () => {
+    clearTimeout(headTimer)
+    unsubscribe()
+    terminal.progress(undefined)
+  }
+}
+
+function progressLine(gateway: Gateway): string | undefined {
+  const { status, progress, store } = gateway.snapshot()
+  const { verified, target, headersPerSecond } = progress
+  if (status === 'starting' && store.headerCount > verified + 1) {
+    return formatProgress({
+      verb: 'verifying stored',
+      done: verified,
+      total: store.headerCount,
+      perSecond: headersPerSecond,
+    })
+  }
+  if (target === undefined || target <= verified) return undefined
+  return formatProgress({ verb: 'syncing', done: verified, total: target, perSecond: headersPerSecond })
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { defaultDataDirectory, type HeaderStore } from '../nodejs.ts'
+import { CHAIN_DEFAULT, parseChain } from './chain-option.ts'
+import type { Call, Command } from './command.ts'
+import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
+import { HEADERS_PER_CHUNK } from './header-file.ts'
+import { openStore } from './open-store.ts'
+import { createProgress } from './progress-line.ts'
+
+export const exportCommand: Command = {
+  name: 'export',
+  summary: 'writes the stored chain to a file of headers',
+  help: `rushlight export: writes the stored chain to a file of headers
+
+Usage
+  rushlight export FILE [--chain CHAIN] [--data DIR]
+
+  Writes the best chain's 80-byte headers from genesis on, one after another. FILE is replaced in one step when
+  all is written; "-" is standard output.
+
+Flags
+  --chain CHAIN  bitcoin:mainnet (the default), bitcoin:testnet3, bitcoin:testnet4, bitcoin:signet, bitcoin:regtest
+  --data DIR     data folder; default $XDG_DATA_HOME/rushlight/<chain>, else ~/.local/share/rushlight/<chain>
+  --help         this text
+
+Example
+  rushlight export mainnet-headers.bin`,
+  flags: { chain: { type: 'string' }, data: { type: 'string' } },
+  positionals: ['FILE'],
+  run: runExport,
+}
+
+async function runExport({ flags, positionals, terminal }: Call): Promise<ExitCode> {
+  const chain = parseChain(flags.text('chain') ?? CHAIN_DEFAULT)
+  const directory = flags.text('data') ?? defaultDataDirectory(chain.id, process.env)
+  const [path = ''] = positionals
+  const nothing = new CommandError(1, `expected stored headers of ${chain.id} in ${directory}, found none`)
+  // Opening a store would make the folder.
+  if (!existsSync(directory)) throw nothing
+  const { store, opened } = await openStore(chain, directory)
+  try {
+    if (opened.headerCount === 0) throw nothing
+    const progress = createProgress({
+      verb: 'exporting',
+      total: opened.headerCount,
+      show: (line) => terminal.progress(line),
+      nowMs: () => performance.now(),
+    })
+    const chunks = readStore(store, opened.headerCount, (count) => progress.advance(count))
+    if (path === '-') await writeOutput(chunks)
+    else await writeFile(path, chunks)
+    progress.finish()
+    const summary = `exported ${opened.headerCount} headers of ${chain.id}`
+    if (path === '-') terminal.log(summary)
+    else terminal.result(`${summary} to ${path}`)
+    return 0
+  } finally {
+    await store.close()
+  }
+}
+
+async function* readStore(
+  store: HeaderStore,
+  headerCount: number,
+  onProgress: (count: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for (let fromHeight = 0; fromHeight < headerCount; fromHeight += HEADERS_PER_CHUNK) {
+    const count = Math.min(HEADERS_PER_CHUNK, headerCount - fromHeight)
+    yield await store.read({ fromHeight, count })
+    onProgress(count)
+  }
+}
+
+async function writeOutput(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of chunks) {
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+}
+
+/** Beside the target first, then renamed over it, so that nobody ever sees half of it. */
+async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const temporaryPath = join(dirname(path), `.${basename(path)}.${process.pid}.new`)
+  try {
+    const handle = await open(temporaryPath, 'wx')
+    try {
+      for await (const chunk of chunks) await handle.writeFile(chunk)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporaryPath, path)
+  } catch (error) {
+    await rm(temporaryPath, { force: true }).catch(() => {})
+    if (systemCode(error) === undefined) throw error
+    throw new CommandError(2, `${path} cannot be written: ${oneLine(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,91 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import type { Gateway, Snapshot, Status } from '../nodejs.ts'
+
+const STATUSES: readonly Status[] = ['starting', 'connecting', 'syncing', 'synced', 'stale', 'offline', 'stopped']
+const DIRECTIONS = ['inbound', 'outbound'] as const
+
+export interface Metrics {
+  readonly contentType: string
+  /** In Prometheus' text format. */
+  read(): Promise<string>
+}
+
+/** Numbers of a gateway in a registry of their own. Labels come from fixed lists, never from a peer. */
+export function createMetrics(gateway: Gateway): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'rushlight_' })
+  addGauges(registry, gateway)
+  addCounters(registry, gateway)
+  return { contentType: registry.contentType, read: () => registry.metrics() }
+}
+
+function addGauges(registry: Registry, gateway: Gateway): void {
+  const gauge = (name: string, help: string, value: (snapshot: Snapshot) => number): void => {
+    new Gauge({
+      name: `rushlight_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value(gateway.snapshot()))
+      },
+    })
+  }
+  gauge('head_height', 'Height of the verified head.', ({ head }) => head.height)
+  gauge('head_time_seconds', "Unix time of the head's header.", ({ head }) => head.time)
+  gauge('head_confirmed_by', 'Ready peers that delivered the head.', ({ head }) => head.confirmedBy)
+  gauge('verified_height', 'Height up to which every header is verified.', ({ progress }) => progress.verified)
+  gauge(
+    'target_height',
+    'Greatest height a ready peer claims, or our own.',
+    ({ progress }) => progress.target ?? progress.verified,
+  )
+  gauge('headers_per_second', 'Headers verified a second, lately.', ({ progress }) => progress.headersPerSecond)
+  gauge('store_headers', 'Headers in the store.', ({ store }) => store.headerCount)
+  gauge('store_bytes', 'Bytes of the store.', ({ store }) => store.sizeBytes)
+  gauge('uptime_seconds', 'Seconds since the start.', ({ uptimeMs }) => uptimeMs / 1_000)
+  gauge('loop_age_seconds', 'Seconds since the loop last turned.', () => gateway.loopAgeMs() / 1_000)
+  gauge('last_verified_age_seconds', 'Seconds since a header was last verified.', () => {
+    return gateway.lastVerifiedAgoMs() / 1_000
+  })
+
+  new Gauge({
+    name: 'rushlight_status',
+    help: '1 for the status that holds, 0 for the others.',
+    labelNames: ['status'],
+    registers: [registry],
+    collect() {
+      const { status } = gateway.snapshot()
+      for (const known of STATUSES) this.set({ status: known }, known === status ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: 'rushlight_peers',
+    help: 'Ready peers by who dialled.',
+    labelNames: ['direction'],
+    registers: [registry],
+    collect() {
+      const ready = gateway.snapshot().peers.filter((peer) => peer.state === 'ready')
+      for (const direction of DIRECTIONS) {
+        this.set({ direction }, ready.filter((peer) => peer.direction === direction).length)
+      }
+    },
+  })
+}
+
+function addCounters(registry: Registry, gateway: Gateway): void {
+  const counter = (name: string, help: string): Counter => {
+    return new Counter({ name: `rushlight_${name}`, help, registers: [registry] })
+  }
+  const ready = counter('peers_ready_total', 'Handshakes that made a peer ready.')
+  const gone = counter('peers_gone_total', 'Ready peers that went away.')
+  const reorgs = counter('reorgs_total', 'Reorganisations of the best chain.')
+  const reverted = counter('reverted_headers_total', 'Headers that a reorganisation took off the best chain.')
+  const warnings = counter('warnings_total', 'Warnings of any kind.')
+  gateway.addEventListener('peer-ready', () => ready.inc())
+  gateway.addEventListener('peer-gone', () => gone.inc())
+  gateway.addEventListener('warning', () => warnings.inc())
+  gateway.addEventListener('reorg', (event) => {
+    reorgs.inc()
+    reverted.inc(event.detail.reverted.length)
+  })
+}

@@ -1,0 +1,191 @@
+import { existsSync } from 'node:fs'
+import { LightNodeError, startGateway, StoreError, type Gateway, type Log } from '../nodejs.ts'
+import type { Call, Command } from './command.ts'
+import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
+import { logEvents } from './event-lines.ts'
+import { createHttpHandler, type HttpHandler } from './http-handler.ts'
+import { isLoopback } from './http-origin.ts'
+import { logTo } from './log-line.ts'
+import { openStore } from './open-store.ts'
+import { PAGE_DIRECTORY } from './page-files.ts'
+import { preparePracticeFolder, resetPracticeFolder } from './practice-folder.ts'
+import { PracticeMiner } from './practice-miner.ts'
+import { parseStartOptions, type StartOptions } from './start-options.ts'
+
+/** A clean stop takes a moment; whoever sent the signal waits five seconds. */
+const STOP_TIMEOUT_MS = 4_500
+
+export const startCommand: Command = {
+  name: 'start',
+  summary: 'runs a gateway: syncs, verifies, stores, and serves peers and the page',
+  help: `rushlight start: runs a gateway: syncs, verifies, stores, and serves peers and the page
+
+Usage
+  rushlight start [FLAGS]
+
+  One port serves the page, peers over WebSockets, and GET /api/status, /api/addresses, /metrics and /healthz.
+
+Flags
+  --chain CHAIN         bitcoin:mainnet (the default), bitcoin:testnet3, bitcoin:testnet4, bitcoin:signet, bitcoin:regtest
+  --data DIR            data folder; default $XDG_DATA_HOME/rushlight/<chain>, else ~/.local/share/rushlight/<chain>
+  --port PORT           default 8645; 0 takes any free one
+  --host ADDRESS        what to bind; default 127.0.0.1, this machine only
+  --peer ADDRESS        a peer to stay connected to: a multiaddr or a gateway's URL; may be repeated
+  --bitcoin-peer HOST:PORT  not in this version
+  --announce MULTIADDR  where others reach this gateway, if not where it listens; may be repeated
+  --trusted-proxy CIDR  a reverse proxy whose Host and X-Forwarded-For are believed; may be repeated
+  --no-status           turns /api/status and /metrics off
+  --dev                 a private practice chain with a miner inside, in ./.rushlight/dev; not Bitcoin
+  --reset               with --dev: begins it anew
+  --block-interval SECONDS  with --dev: time between two headers; default 5
+  --reorg-every N       with --dev: every N headers the last two are replaced by three
+  --help                this text
+
+Example
+  rushlight start --peer https://gateway.example`,
+  flags: {
+    chain: { type: 'string' },
+    data: { type: 'string' },
+    port: { type: 'string' },
+    host: { type: 'string' },
+    peer: { type: 'string', multiple: true },
+    'bitcoin-peer': { type: 'string', multiple: true },
+    announce: { type: 'string', multiple: true },
+    'trusted-proxy': { type: 'string', multiple: true },
+    'no-status': { type: 'boolean' },
+    dev: { type: 'boolean' },
+    reset: { type: 'boolean' },
+    'block-interval': { type: 'string' },
+    'reorg-every': { type: 'string' },
+  },
+  positionals: [],
+  run: runStart,
+}
+
+async function runStart({ flags, terminal }: Call): Promise<ExitCode> {
+  const options = parseStartOptions(flags)
+  const log = logTo(terminal)
+  const signal = stopSignal(log)
+  if (options.practice?.reset === true) await resetPracticeFolder(options.directory)
+  if (options.practice !== undefined) await preparePracticeFolder(options.directory)
+  else await assertSomethingToServe(options, log)
+  warnWhenPublic(options, log)
+
+  const handler = createHttpHandler({
+    host: options.host,
+    trustedProxies: options.trustedProxies,
+    isPractice: options.practice !== undefined,
+    hasStatus: options.hasStatus,
+    pageDirectory: PAGE_DIRECTORY,
+    log,
+  })
+  const gateway = await openGateway(options, handler, log)
+  handler.serve(gateway)
+  for (const address of gateway.addresses) terminal.result(address)
+  terminal.result(`page: ${pageUrl(options.host, gateway.port)}`)
+  const endLog = logEvents(gateway, { terminal, log })
+  const miner =
+    options.practice === undefined
+      ? undefined
+      : new PracticeMiner({ gateway, ...options.practice, log, nowUnixMs: () => Date.now() })
+
+  await signal
+  miner?.stop()
+  endLog()
+  await gateway.stop()
+  log('stopped')
+  return 0
+}
+
+/** Resolves at the first signal; from then on the process ends at the next one, or when stopping takes too long. */
+function stopSignal(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false
+    const stop = (name: NodeJS.Signals): void => {
+      if (isStopping) process.exit(2)
+      isStopping = true
+      log('stopping', { signal: name })
+      setTimeout(() => {
+        log('warning', { code: 'stop-overdue', detail: `not stopped after ${STOP_TIMEOUT_MS} ms: ending all the same` })
+        process.exit(2)
+      }, STOP_TIMEOUT_MS).unref()
+      resolve()
+    }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+  })
+}
+
+/** Mainnet with nobody to ask and nothing stored is a misunderstanding; with something stored it serves that. */
+async function assertSomethingToServe(options: StartOptions, log: Log): Promise<void> {
+  const { chain, directory, peers } = options
+  if (peers.length > 0) return
+  if (await hasHeaders(options)) {
+    log('warning', {
+      code: 'no-peers',
+      detail: `no --peer given: serving what is stored in ${directory}, nothing new is fetched`,
+    })
+    return
+  }
+  if (chain.id === 'bitcoin:mainnet') {
+    throw new CommandError(
+      2,
+      `${chain.id} needs somebody to sync from: --peer MULTIADDR|URL, or rushlight import FILE first, or --dev to practise on a chain of your own`,
+    )
+  }
+  log('warning', { code: 'no-peers', detail: 'no --peer given and nothing stored: waiting for others to connect' })
+}
+
+/** More than genesis is stored. Throws `CommandError` 2 when the folder cannot be used. */
+async function hasHeaders({ chain, directory }: StartOptions): Promise<boolean> {
+  // Opening a store would make the folder.
+  if (!existsSync(directory)) return false
+  const { store, opened } = await openStore(chain, directory)
+  await store.close()
+  return opened.headerCount > 1
+}
+
+function warnWhenPublic({ host, hasStatus }: StartOptions, log: Log): void {
+  if (isLoopback(host) || !hasStatus) return
+  log('warning', {
+    code: 'public-status',
+    detail: `bound to ${host}: status and metrics are public to everyone who can reach it; --no-status turns them off`,
+  })
+}
+
+async function openGateway(options: StartOptions, handler: HttpHandler, log: Log): Promise<Gateway> {
+  const { chain, directory, peers, port, host, announce } = options
+  try {
+    return await startGateway({
+      chain,
+      directory,
+      peers,
+      port,
+      host,
+      announce,
+      isAuthority: options.practice !== undefined,
+      log,
+      httpRequestHandler: (request, response) => handler.handle(request, response),
+      allowUpgrade: (request) => handler.allowUpgrade(request),
+    })
+  } catch (error) {
+    const code = systemCode(error)
+    const at = `port ${port} on ${host}`
+    if (code === 'EADDRINUSE') {
+      throw new CommandError(
+        2,
+        `${at} is in use: stop what uses it, or choose another with --port (0 takes any free one)`,
+      )
+    }
+    const isExpected = error instanceof LightNodeError || error instanceof StoreError || code !== undefined
+    if (isExpected) throw new CommandError(2, `cannot start on ${at}: ${oneLine(error)}`, { cause: error })
+    throw error
+  }
+}
+
+/** What to open in a browser on this machine. */
+function pageUrl(host: string, port: number): string {
+  const isAny = host === '0.0.0.0' || host === '::'
+  const name = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  return `http://${name}:${port}/`
+}

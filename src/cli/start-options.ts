@@ -1,0 +1,99 @@
+import { defaultDataDirectory, type Chain } from '../nodejs.ts'
+import { CHAIN_DEFAULT, parseChain } from './chain-option.ts'
+import { parseSeconds, parseWhole, type Flags } from './command.ts'
+import { CommandError } from './command-error.ts'
+import { TrustedProxies } from './http-origin.ts'
+import { PRACTICE_DIRECTORY_DEFAULT } from './practice-folder.ts'
+
+export const PORT_DEFAULT = 8645
+export const HOST_DEFAULT = '127.0.0.1'
+const PRACTICE_CHAIN = 'bitcoin:regtest'
+const BLOCK_INTERVAL_SECONDS_DEFAULT = 5
+
+/** `rushlight start`'s flags, understood. */
+export interface StartOptions {
+  readonly chain: Chain
+  readonly directory: string
+  readonly port: number
+  readonly host: string
+  readonly peers: readonly string[]
+  readonly announce: readonly string[]
+  readonly trustedProxies: TrustedProxies
+  readonly hasStatus: boolean
+  /** undefined unless `--dev`. */
+  readonly practice: Practice | undefined
+}
+
+export interface Practice {
+  readonly reset: boolean
+  readonly intervalMs: number
+  readonly reorgEvery: number | undefined
+}
+
+/** Throws `CommandError` 2. */
+export function parseStartOptions(flags: Flags): StartOptions {
+  if (flags.texts('bitcoin-peer').length > 0) {
+    throw new CommandError(
+      2,
+      "--bitcoin-peer: this version does not speak Bitcoin's own network yet; use --peer MULTIADDR|URL, or rushlight import FILE",
+    )
+  }
+  const practice = parsePractice(flags)
+  const chainId = flags.text('chain') ?? (practice === undefined ? CHAIN_DEFAULT : PRACTICE_CHAIN)
+  const chain = parseChain(chainId)
+  if (practice !== undefined && chain.id !== PRACTICE_CHAIN) {
+    throw new CommandError(2, `--dev: expected --chain ${PRACTICE_CHAIN} or none, got ${chain.id}`)
+  }
+  const directory =
+    flags.text('data') ??
+    (practice === undefined ? defaultDataDirectory(chain.id, process.env) : PRACTICE_DIRECTORY_DEFAULT)
+  return {
+    chain,
+    directory,
+    port: parseWhole({ flag: 'port', text: flags.text('port') ?? String(PORT_DEFAULT), min: 0, max: 65_535 }),
+    host: parseHost(flags.text('host') ?? HOST_DEFAULT),
+    peers: flags.texts('peer').map(parsePeer),
+    announce: flags.texts('announce').map(parseAnnounce),
+    trustedProxies: new TrustedProxies(flags.texts('trusted-proxy')),
+    hasStatus: !flags.isSet('no-status'),
+    practice,
+  }
+}
+
+function parsePractice(flags: Flags): Practice | undefined {
+  const interval = flags.text('block-interval')
+  const reorgEvery = flags.text('reorg-every')
+  if (flags.isSet('dev')) {
+    const seconds =
+      interval === undefined
+        ? BLOCK_INTERVAL_SECONDS_DEFAULT
+        : parseSeconds({ flag: 'block-interval', text: interval, max: 86_400 })
+    return {
+      reset: flags.isSet('reset'),
+      intervalMs: 1_000 * seconds,
+      reorgEvery:
+        reorgEvery === undefined
+          ? undefined
+          : parseWhole({ flag: 'reorg-every', text: reorgEvery, min: 1, max: 1_000_000 }),
+    }
+  }
+  const lonely = ['reset', 'block-interval', 'reorg-every'].find((name) => flags.isSet(name) || flags.text(name))
+  if (lonely !== undefined) throw new CommandError(2, `--${lonely}: expected --dev with it`)
+  return undefined
+}
+
+function parseHost(text: string): string {
+  const host = text.replace(/^\[(.*)\]$/, '$1')
+  if (/^[\w.:%-]+$/.test(host)) return host
+  throw new CommandError(2, `--host: expected an address such as 127.0.0.1, got ${JSON.stringify(text)}`)
+}
+
+function parsePeer(text: string): string {
+  if (text.startsWith('/') || (/^https?:\/\//.test(text) && URL.canParse(text))) return text
+  throw new CommandError(2, `--peer: expected a multiaddr or a gateway's URL, got ${JSON.stringify(text)}`)
+}
+
+function parseAnnounce(text: string): string {
+  if (text.startsWith('/')) return text
+  throw new CommandError(2, `--announce: expected a multiaddr, got ${JSON.stringify(text)}`)
+}
