@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findChromiumOrExit } from '../test/find-chromium.ts'
 import { printSlowestFiles } from '../test/slowest-files.ts'
-import { buildIfNeeded } from './build-steps.ts'
 import { runChecks } from './check-parts.ts'
 import { run } from './run.ts'
 import { readPlaywrightReport, readVitestReport } from './test-reports.ts'
@@ -58,8 +57,10 @@ function vitest(project: string): SuiteResult {
 
 function endToEnd(): SuiteResult {
   console.log('\n— playwright')
-  buildIfNeeded()
   const report = join(folder, 'playwright.json')
+  // In a process of its own: a build that fails must not take the sum line with it.
+  const buildExitCode = run('node', ['scripts/build-if-needed.ts'])
+  if (buildExitCode !== 0) return readPlaywrightReport('playwright', report, buildExitCode)
   const exitCode = run('playwright', ['test', '--reporter=list,json'], { env: { PLAYWRIGHT_JSON_OUTPUT_FILE: report } })
   return readPlaywrightReport('playwright', report, exitCode)
 }
