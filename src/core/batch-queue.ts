@@ -42,11 +42,6 @@ export class BatchQueue {
     this.#batches.push(batch)
   }
 
-  /** Ahead of all others: orphans whose parent has just arrived. */
-  pushNext(batch: Batch): void {
-    this.#batches.splice(1, 0, batch)
-  }
-
   removeFirst(): void {
     this.#batches.shift()
   }
@@ -55,6 +50,11 @@ export class BatchQueue {
     let count = 0
     for (const { source } of this.#batches) if (source.type === type && peerOf(source) === peer) count += 1
     return count
+  }
+
+  /** A batch that waits ends in this header. */
+  holdsLast(root: Root): boolean {
+    return this.#batches.some(({ last }) => last === root)
   }
 
   /** The last header of the newest range of this peer; undefined when none waits. */

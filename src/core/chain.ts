@@ -53,7 +53,13 @@ export interface Chain {
 /** Why a slice stopped. `index` counts headers from the start of the whole batch. */
 export type SliceStop =
   /** Breaks a rule for ever. `message` says what was expected and what came, in one line. */
-  | { readonly type: 'invalid'; readonly index: number; readonly height: number; readonly rule: string; readonly message: string }
+  | {
+      readonly type: 'invalid'
+      readonly index: number
+      readonly height: number
+      readonly rule: string
+      readonly message: string
+    }
   /** Its time is too far ahead; from `untilUnixMs` on it may be tried again. */
   | { readonly type: 'future'; readonly index: number; readonly height: number; readonly untilUnixMs: number }
   /** Its parent is not in the tree. */
@@ -111,11 +117,10 @@ export interface HeaderTree {
     readonly nowUnixMs: number
   }): SliceOutcome
   /** Best-chain headers after the first locator entry that is on the best chain; an unknown locator answers from genesis. */
-  serveRange(args: {
-    readonly locator: readonly Root[]
-    readonly stop: Root | undefined
-    readonly countMax: number
-  }): { readonly headers: Uint8Array; readonly hasMore: boolean }
+  serveRange(args: { readonly locator: readonly Root[]; readonly stop: Root | undefined; readonly countMax: number }): {
+    readonly headers: Uint8Array
+    readonly hasMore: boolean
+  }
   /** See `Ancestors`. `known` are roots at which a walk stops; a walk also stops at the best chain once a known root is at or above it. */
   serveAncestors(args: {
     readonly roots: readonly Root[]

@@ -65,9 +65,10 @@ export class DialSchedule {
     return false
   }
 
-  /** True while somebody is being reached for the first time or again at once. */
+  /** True while somebody is being reached who has not failed since the last time it worked. */
   get isDialing(): boolean {
-    for (const { state } of this.#targets.values()) {
+    for (const { state, failureCount } of this.#targets.values()) {
+      if (failureCount > 0) continue
       if (state.phase === 'due' || state.phase === 'dialing' || state.phase === 'handshaking') return true
     }
     return false
@@ -90,7 +91,7 @@ export class DialSchedule {
     return next
   }
 
-  /** due → dialing, as far as there is room; backoff → due; a dial past its deadline → backoff. */
+  /** backoff → due; a dial past its deadline → backoff. */
   handleTimeout(nowMs: number): void {
     for (const target of this.#targets.values()) {
       const { state } = target
@@ -100,10 +101,11 @@ export class DialSchedule {
         this.#fail(target, { code: 'undialable-address', detail: `no answer from ${target.address}` }, nowMs)
       }
     }
-    this.#dialDue(nowMs)
+    this.dialDue(nowMs)
   }
 
-  #dialDue(nowMs: number): void {
+  /** due → dialing, as far as there is room. */
+  dialDue(nowMs: number): void {
     let roomCount = DIALS_AT_ONCE_MAX
     for (const { state } of this.#targets.values()) if (state.phase === 'dialing') roomCount -= 1
     for (const target of this.#targets.values()) {
@@ -131,7 +133,7 @@ export class DialSchedule {
     }
     target.tokens.push(args.token)
     if (target.state.phase === 'backoff' || target.state.phase === 'suspended') target.state = { phase: 'due' }
-    this.#dialDue(args.nowMs)
+    this.dialDue(args.nowMs)
     return undefined
   }
 
@@ -160,7 +162,7 @@ export class DialSchedule {
     const target = this.#dialing(args.dial)
     if (target === undefined) return
     this.#fail(target, { code: 'undialable-address', detail: args.detail }, args.nowMs)
-    this.#dialDue(args.nowMs)
+    this.dialDue(args.nowMs)
   }
 
   /** handshaking → connected, for every target that led to this peer. */
@@ -221,7 +223,7 @@ export class DialSchedule {
     for (const target of this.#targets.values()) {
       if (target.state.phase === 'backoff' && target.failureCount > 0) target.state = { phase: 'due' }
     }
-    this.#dialDue(nowMs)
+    this.dialDue(nowMs)
   }
 
   shift(byMs: number): void {

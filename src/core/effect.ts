@@ -2,7 +2,7 @@
  * Everything the core can ask for. The driver carries these out in order; what can fail comes back as an event.
  */
 import type { Head, HeaderSummary } from './chain.ts'
-import type { ConnectionId, DialId, PeerId, RequestId } from './ids.ts'
+import type { ConnectionId, DialId, PeerId, RequestId, Root } from './ids.ts'
 import type { NodeInfo, SyncMessage } from './message.ts'
 import type { Status } from './status.ts'
 
@@ -133,6 +133,13 @@ export interface ConnectSettled {
       }
 }
 
+/** A missing parent was given up, with the announced headers that build on it. For the log and the checker. */
+export interface WantFailed {
+  readonly type: 'want-failed'
+  readonly root: Root
+  readonly failure: string
+}
+
 /** Something a person should know; nothing is lost. One line. */
 export interface Warning {
   readonly type: 'warning'
@@ -150,9 +157,11 @@ export type WarningCode =
   | 'quota-exceeded'
   | 'clock-jumped'
   | 'future-header'
+  | 'own-header-refused'
   | 'dial-failed'
 
 export type HostEffect = Dial | CancelDial | CloseConnection | RequestHandshake | AnswerHandshake | SendMessage
 export type StoreEffect = LoadHeaders | Persist
-export type AppEffect = PeerReady | PeerGone | HeadChanged | Reorganised | StatusChanged | ConnectSettled | Warning
+export type AppEffect =
+  PeerReady | PeerGone | HeadChanged | Reorganised | StatusChanged | ConnectSettled | WantFailed | Warning
 export type Effect = HostEffect | StoreEffect | AppEffect

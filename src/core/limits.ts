@@ -75,6 +75,8 @@ export const QUEUED_BATCHES_MAX = 8
 export const PROBE_HEADER_COUNT = 16
 /** A batch of 161 KB at 100 kbit/s takes 13 s; silence for longer is a stall. */
 export const REQUEST_TIMEOUT_MS = 15_000
+/** Batches in a row without a single new header, from a peer that says it has more. */
+export const IDLE_BATCHES_MAX = 3
 /** Bad luck may repeat: a peer that stalled is asked again after this, or sooner when nobody else is there. */
 export const STALL_COOLDOWN_MS = 60_000
 /** Invariant S2: every peer that serves sync is asked for headers this often. */

@@ -63,7 +63,8 @@ export class MissingParents {
   /** False when this announcer has too many missing roots already: that is a flood. Copies what it keeps. */
   add(args: { parent: Root; headers: Uint8Array; last: Root; headerCount: number; peer: PeerId }): boolean {
     const existing = this.#wanted.get(args.parent)
-    if (existing === undefined && (this.#countByPeer.get(args.peer) ?? 0) >= limits.WANTED_ROOTS_PER_PEER_MAX) return false
+    if (existing === undefined && (this.#countByPeer.get(args.peer) ?? 0) >= limits.WANTED_ROOTS_PER_PEER_MAX)
+      return false
     const wanted = existing ?? { announcers: new Set(), tried: new Set(), askedOf: undefined, orphans: [] }
     if (!wanted.announcers.has(args.peer)) {
       wanted.announcers.add(args.peer)

@@ -25,7 +25,12 @@ export type PeerNotice =
   | { readonly type: 'gone'; readonly peer: PeerId; readonly generation: number; readonly reason: string }
   /** One connection of a peer that stays ready is no more: what was asked over it is lost. */
   | { readonly type: 'connection-lost'; readonly peer: PeerId; readonly connection: ConnectionId }
-  | { readonly type: 'message'; readonly peer: PeerId; readonly connection: ConnectionId; readonly message: SyncMessage }
+  | {
+      readonly type: 'message'
+      readonly peer: PeerId
+      readonly connection: ConnectionId
+      readonly message: SyncMessage
+    }
 
 export interface Connection {
   readonly id: ConnectionId
@@ -87,6 +92,7 @@ export class PeerLifecycle {
   #readyCount = 0
   #pendingCount = 0
   #nextRequest = 1
+  #nowMs = 0
 
   constructor(options: LifecycleOptions) {
     this.#options = options
@@ -104,8 +110,14 @@ export class PeerLifecycle {
     return this.#peers.get(peer)?.isReady ?? false
   }
 
-  strikeCount(peer: PeerId, nowMs: number): number {
-    return this.#strikes.count(peer, nowMs)
+  /** As of the last time something happened. */
+  strikeCount(peer: PeerId): number {
+    return this.#strikes.count(peer, this.#nowMs)
+  }
+
+  /** Undefined once it is closing. */
+  connection(id: ConnectionId): Connection | undefined {
+    return this.#open(id)
   }
 
   /** The connection that messages to a ready peer go by; both sides prefer the one that the smaller id dialled. */
@@ -119,6 +131,7 @@ export class PeerLifecycle {
   }
 
   connectionOpened(event: ConnectionOpened, nowMs: number): void {
+    this.#nowMs = nowMs
     if (this.#connections.has(event.connection)) return
     const connection: Connection = {
       id: event.connection,
@@ -275,6 +288,7 @@ export class PeerLifecycle {
   /** One strike: the peer is disconnected, told as a warning, and banned when it has too many. */
   misbehaved(args: { peer: PeerId; misbehaviour: Misbehaviour; detail: string; nowMs: number }): void {
     const { peer, nowMs } = args
+    this.#nowMs = nowMs
     if (!this.#peers.has(peer)) return
     this.#strike(args)
     this.#closePeer({
@@ -310,6 +324,7 @@ export class PeerLifecycle {
   }
 
   handleTimeout(nowMs: number): void {
+    this.#nowMs = nowMs
     for (const connection of [...this.#connections.values()]) {
       if (connection.isClosing) continue
       const { handshake } = connection

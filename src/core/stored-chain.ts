@@ -15,6 +15,7 @@ export class StoredChain {
   #head: HeaderSummary | undefined
   #opened: StoreOpened | undefined
   #nextLoadHeight = 0
+  #isLoading = false
 
   constructor(options: { chain: Chain; tree: HeaderTree; effects: Effect[] }) {
     this.#chain = options.chain
@@ -50,14 +51,14 @@ export class StoredChain {
     this.#phase = 'verifying'
     const root = this.#tree.rootOf(lastHeader)
     this.#head = { height: headerCount - 1, root, time: this.#chain.timeOf(lastHeader), work }
-    this.#load()
+    this.loadMore()
   }
 
-  /** The next load is asked for while this one is verified. False for an answer to nothing. */
+  /** False for an answer to nothing. */
   loaded(args: { fromHeight: number; headerCount: number }): boolean {
     if (this.#phase !== 'verifying' || args.fromHeight !== this.#nextLoadHeight || args.headerCount === 0) return false
+    this.#isLoading = false
     this.#nextLoadHeight += args.headerCount
-    if (this.#nextLoadHeight < this.headerCount) this.#load()
     return true
   }
 
@@ -71,7 +72,10 @@ export class StoredChain {
     this.#head = undefined
   }
 
-  #load(): void {
+  /** One load is under way at a time; called again as the earlier ones are verified. */
+  loadMore(): void {
+    if (this.#phase !== 'verifying' || this.#isLoading || this.#nextLoadHeight >= this.headerCount) return
+    this.#isLoading = true
     const fromHeight = this.#nextLoadHeight
     const count = Math.min(HEADERS_PER_LOAD, this.headerCount - fromHeight)
     this.#effects.push({ type: 'load-headers', fromHeight, count })

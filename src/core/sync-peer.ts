@@ -1,5 +1,10 @@
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
-import { ABANDONED_REQUESTS_PER_PEER_MAX, HEADERS_PER_MESSAGE_MAX, HEADERS_PER_REQUEST_MIN } from './limits.ts'
+import {
+  ABANDONED_REQUESTS_PER_PEER_MAX,
+  HEADERS_PER_MESSAGE_MAX,
+  HEADERS_PER_REQUEST_MIN,
+  PING_INTERVAL_MS,
+} from './limits.ts'
 import type { ClaimedHead, NodeInfo } from './message.ts'
 
 interface PendingRequest {
@@ -90,14 +95,15 @@ export function askForMore(peer: SyncPeer): void {
   peer.headersPerRequest = Math.min(HEADERS_PER_MESSAGE_MAX, peer.headersPerRequest * 2)
 }
 
-/** All moments of a peer's record at which something is due. */
-export function nextTimeoutOf(peer: SyncPeer, pingIntervalMs: number): number {
+/** The next moment at which something is due in a peer's record; Infinity when nothing is. */
+export function nextTimeoutOf({ peer, isAsking }: { peer: SyncPeer; isAsking: boolean }): number {
+  const isIdle = peer.headersRequest === undefined
   return Math.min(
     peer.headersRequest?.deadlineMs ?? Infinity,
     peer.ancestorsRequest?.deadlineMs ?? Infinity,
-    peer.ping?.deadlineMs ?? peer.heardMs + pingIntervalMs,
-    peer.servesHeaders && peer.headersRequest === undefined ? peer.askAtMs : Infinity,
-    peer.hasMore && peer.headersRequest === undefined && peer.stalledUntilMs > 0 ? peer.stalledUntilMs : Infinity,
+    peer.ping?.deadlineMs ?? peer.heardMs + PING_INTERVAL_MS,
+    isAsking && peer.servesHeaders && isIdle ? peer.askAtMs : Infinity,
+    isAsking && peer.stalledUntilMs > 0 ? peer.stalledUntilMs : Infinity,
   )
 }
 

@@ -1,0 +1,337 @@
+import { assertNever } from './assert.ts'
+import type { CoreOptions, CoreView, LightNodeCore, PeerView } from './core.ts'
+import { DialSchedule } from './dial-schedule.ts'
+import type { Effect } from './effect.ts'
+import type { Event } from './event.ts'
+import type { HeaderTree } from './chain.ts'
+import { judgeNodeInfo, ownNodeInfo } from './handshake.ts'
+import type { Instant } from './instant.ts'
+import type { Connection, PeerNotice } from './peer-lifecycle.ts'
+import { PeerLifecycle } from './peer-lifecycle.ts'
+import { createRandomSource } from './random.ts'
+import type { Status } from './status.ts'
+import { HeaderSync } from './sync.ts'
+
+export function createLightNodeCore(options: CoreOptions): LightNodeCore {
+  return new Core(options)
+}
+
+/**
+ * Puts the parts together: lifecycle and dials on one side, sync on the other, and one queue of notices between them.
+ * After every step the queue is empty, everything due was asked for, and the status is right.
+ */
+class Core implements LightNodeCore {
+  readonly tree: HeaderTree
+  readonly #options: CoreOptions
+  /** What the step under way asks for; handed out and emptied at its end. */
+  readonly #effects: Effect[] = []
+  /** From the lifecycle to sync: the only way that sync learns of peers. Empty between steps. */
+  readonly #notices: PeerNotice[] = []
+  readonly #dials: DialSchedule
+  readonly #lifecycle: PeerLifecycle
+  readonly #sync: HeaderSync
+  #status: Status = 'starting'
+  #statusReason = 'opening the store'
+  #hadPeer = false
+  #isStopped = false
+
+  constructor(options: CoreOptions) {
+    this.#options = options
+    const { chain, ownPeer, maxPeers, agent } = options
+    const effects = this.#effects
+    this.tree = chain.createTree()
+    this.#dials = new DialSchedule({ peers: options.peers, random: createRandomSource(options.seed), effects })
+    this.#lifecycle = new PeerLifecycle({
+      ownPeer,
+      maxPeers,
+      effects,
+      notices: this.#notices,
+      dials: this.#dials,
+      ownInfo: () => ownNodeInfo({ chain, tree: this.tree, agent }),
+      judge: (info) => judgeNodeInfo(info, chain),
+    })
+    this.#sync = new HeaderSync({
+      chain,
+      tree: this.tree,
+      isAuthority: options.isAuthority,
+      effects,
+      connectionOf: (peer) => this.#lifecycle.primaryConnection(peer)?.id,
+      misbehaved: (args) => this.#lifecycle.misbehaved(args),
+      unresponsive: (connection, nowMs) => this.#lifecycle.unresponsive(connection, nowMs),
+    })
+  }
+
+  handle(event: Event, now: Instant): readonly Effect[] {
+    if (this.#isStopped) return []
+    this.#dispatch(event, now)
+    return this.#endStep(now)
+  }
+
+  #dispatch(event: Event, now: Instant): void {
+    const nowMs = now.monotonicMs
+    const lifecycle = this.#lifecycle
+    switch (event.type) {
+      case 'connection-opened':
+        return lifecycle.connectionOpened(event, nowMs)
+      case 'connection-closed':
+        return lifecycle.connectionClosed(event, nowMs)
+      case 'dial-succeeded':
+        return lifecycle.dialSucceeded(event, nowMs)
+      case 'dial-failed':
+        return this.#dials.failed({ ...event, nowMs })
+      case 'handshake-requested':
+        return lifecycle.handshakeRequested(event, nowMs)
+      case 'handshake-answered':
+        return lifecycle.handshakeAnswered(event, nowMs)
+      case 'handshake-failed':
+        return lifecycle.handshakeFailed(event, nowMs)
+      case 'protocols-learnt':
+        return lifecycle.protocolsLearnt(event, nowMs)
+      case 'message-received':
+        return lifecycle.messageReceived(event, nowMs)
+      case 'sync-stream-failed':
+      case 'peer-misbehaved':
+        return this.#connectionFault(event, nowMs)
+      case 'store-opened':
+        return this.#sync.storeOpened(event, now)
+      case 'headers-loaded':
+        return this.#sync.headersLoaded(event, now)
+      case 'load-failed':
+        return this.#sync.loadFailed(event, now)
+      case 'persisted':
+        return this.#sync.writer.persisted(event, nowMs)
+      case 'persist-failed':
+        return this.#sync.writer.persistFailed(event, nowMs)
+      case 'store-became-writable':
+        return this.#sync.storeBecameWritable(event, now)
+      case 'headers-submitted':
+        return this.#sync.submit(event.headers)
+      case 'connect-requested':
+        return this.#connect(event, nowMs)
+      case 'connect-cancelled':
+        return this.#dials.cancelConnect(event.token)
+      case 'disconnect-requested':
+        return lifecycle.disconnect(event.peer, nowMs)
+      case 'clock-jumped':
+        return this.#clockJumped(event.aheadMs, nowMs)
+      case 'network-online':
+        return this.#dials.retryNow(nowMs)
+      case 'stop-requested':
+        return this.#stop(now)
+      default:
+        assertNever(event)
+    }
+  }
+
+  #connectionFault(event: Extract<Event, { type: 'sync-stream-failed' | 'peer-misbehaved' }>, nowMs: number): void {
+    const connection = this.#lifecycle.connection(event.connection)
+    if (connection === undefined) return
+    const { peer } = connection
+    if (event.type === 'sync-stream-failed') {
+      this.#sync.streamFailed(peer, connection.id, nowMs)
+      return
+    }
+    this.#sync.forgetLiar(peer)
+    this.#lifecycle.misbehaved({ peer, misbehaviour: event.misbehaviour, detail: event.detail, nowMs })
+  }
+
+  #connect(event: Extract<Event, { type: 'connect-requested' }>, nowMs: number): void {
+    const { token, address } = event
+    const peer = this.#dials.connect({ token, address, nowMs })
+    if (peer !== undefined) this.#effects.push({ type: 'connect-settled', token, outcome: { type: 'ready', peer } })
+  }
+
+  #clockJumped(aheadMs: number, nowMs: number): void {
+    this.#lifecycle.shift(aheadMs)
+    this.#dials.shift(aheadMs)
+    this.#sync.shift(aheadMs)
+    this.#sync.probe(nowMs)
+    this.#dials.retryNow(nowMs)
+  }
+
+  #stop(now: Instant): void {
+    this.#lifecycle.stop(now.monotonicMs)
+    this.#drainNotices(now)
+    this.#dials.stop()
+    this.#sync.stop()
+    this.#isStopped = true
+  }
+
+  handleTimeout(now: Instant): readonly Effect[] {
+    if (this.#isStopped) return []
+    this.#lifecycle.handleTimeout(now.monotonicMs)
+    this.#drainNotices(now)
+    this.#dials.handleTimeout(now.monotonicMs)
+    this.#sync.handleTimeout(now)
+    return this.#endStep(now)
+  }
+
+  nextTimeout(): number | undefined {
+    if (this.#isStopped) return undefined
+    const next = Math.min(
+      this.#lifecycle.nextTimeout() ?? Infinity,
+      this.#dials.nextTimeout() ?? Infinity,
+      this.#sync.nextTimeout() ?? Infinity,
+    )
+    return next === Infinity ? undefined : next
+  }
+
+  hasWork(): boolean {
+    return !this.#isStopped && this.#sync.hasWork
+  }
+
+  handleWork(now: Instant): readonly Effect[] {
+    if (this.#isStopped) return []
+    this.#sync.handleWork(now)
+    return this.#endStep(now)
+  }
+
+  #endStep(now: Instant): readonly Effect[] {
+    this.#drainNotices(now)
+    if (!this.#isStopped) {
+      if (!this.#sync.isOpening) this.#dials.dialDue(now.monotonicMs)
+      this.#sync.settle(now)
+    }
+    this.#updateStatus(now)
+    return this.#effects.splice(0)
+  }
+
+  /** One notice at a time: what follows from it is queued behind those that are there already. */
+  #drainNotices(now: Instant): void {
+    for (let notice = this.#notices.shift(); notice !== undefined; notice = this.#notices.shift()) {
+      switch (notice.type) {
+        case 'ready': {
+          const { type, peer, generation, info } = notice
+          this.#hadPeer = true
+          this.#effects.push({ type: `peer-${type}`, peer, generation, agent: info.agent })
+          this.#sync.peerReady({ peer, info, nowMs: now.monotonicMs })
+          break
+        }
+        case 'gone': {
+          const { type, peer, generation, reason } = notice
+          this.#sync.peerGone(peer, now.monotonicMs)
+          this.#effects.push({ type: `peer-${type}`, peer, generation, reason })
+          break
+        }
+        case 'connection-lost':
+          this.#sync.connectionLost(notice.peer, notice.connection, now.monotonicMs)
+          break
+        case 'message':
+          if (this.#lifecycle.connection(notice.connection) !== undefined) this.#sync.message({ ...notice, now })
+          break
+        default:
+          assertNever(notice)
+      }
+    }
+  }
+
+  #updateStatus(now: Instant): void {
+    const { status, reason } = this.#currentStatus(now)
+    if (status === this.#status && reason === this.#statusReason) return
+    this.#status = status
+    this.#statusReason = reason
+    this.#effects.push({ type: 'status-changed', status, reason })
+  }
+
+  #currentStatus(now: Instant): { status: Status; reason: string } {
+    if (this.#isStopped) return { status: 'stopped', reason: 'stopped' }
+    if (this.#sync.isOpening) return { status: 'starting', reason: 'opening the store' }
+    if (!this.#sync.isRunning) return { status: 'starting', reason: 'verifying the stored headers' }
+    if (this.#options.isAuthority && this.#sync.isInStep) {
+      return { status: 'synced', reason: 'makes this practice chain itself' }
+    }
+    if (this.#lifecycle.readyCount === 0) return this.#alone()
+    if (this.#sync.isInStep) return this.#inStep(now)
+    return { status: 'syncing', reason: this.#syncingReason() }
+  }
+
+  #alone(): { status: Status; reason: string } {
+    if (!this.#dials.hasTargets) return { status: 'offline', reason: 'no peers: nobody to connect to is known' }
+    const reason = this.#hadPeer ? 'the last peer is gone; reaching for it again' : 'reaching for the first peer'
+    if (this.#dials.isDialing) return { status: 'connecting', reason }
+    return {
+      status: 'offline',
+      reason: this.#hadPeer ? 'the last peer is gone; trying again' : 'no peer answers; trying again',
+    }
+  }
+
+  #inStep(now: Instant): { status: Status; reason: string } {
+    const { staleAfterMs } = this.#options.chain
+    if (staleAfterMs === undefined || now.unixMs - this.tree.tip.time * 1000 <= staleAfterMs) {
+      return { status: 'synced', reason: 'no peer has more work than is verified here' }
+    }
+    return { status: 'stale', reason: 'in step with every peer, but the newest block is old' }
+  }
+
+  #syncingReason(): string {
+    if (this.#sync.hasWork || this.#sync.syncPeer !== undefined) return 'fetching and verifying headers'
+    if (this.#sync.servingPeerCount === 0) return 'no peer here serves headers'
+    if (this.tree.tip.work < this.#options.chain.minimumChainWork) {
+      return 'the best chain that peers have shown has less work than this network is known to have'
+    }
+    if (this.#sync.waitsForTheFuture) return "peers' headers are ahead of this machine's clock: is it right?"
+    return 'asking peers for headers'
+  }
+
+  view(): CoreView {
+    const peers = this.#peerViews()
+    const claims = peers.flatMap(({ state, claimed }) => (state === 'ready' && claimed ? [claimed.height] : []))
+    const head = this.#sync.head()
+    return {
+      status: this.#status,
+      statusReason: this.#statusReason,
+      isInStep: this.#sync.isInStep && (this.#lifecycle.readyCount > 0 || this.#options.isAuthority),
+      hasTargets: this.#dials.hasTargets,
+      head,
+      targetHeight: claims.length === 0 ? undefined : Math.max(head.height, ...claims),
+      verifiedHeight: this.tree.tip.height,
+      peers,
+      storedHeaderCount: this.#sync.storedHeaderCount,
+    }
+  }
+
+  #peerViews(): readonly PeerView[] {
+    const views: PeerView[] = []
+    for (const connection of this.#lifecycle.connections) {
+      if (connection.handshake.phase === 'limited') continue
+      const primary = this.#lifecycle.primaryConnection(connection.peer)
+      if (primary === undefined || primary === connection) views.push(this.#peerView(connection))
+    }
+    return views
+  }
+
+  #peerView(connection: Connection): PeerView {
+    const { id, peer, transport, direction, address } = connection
+    const state = viewState(connection)
+    const sync = state === 'ready' ? this.#sync.peerState(peer) : undefined
+    return {
+      id: peer,
+      connection: id,
+      transport,
+      direction,
+      address,
+      agent: sync?.agent,
+      claimed: sync?.claimed,
+      state,
+      isSyncPeer: this.#sync.syncPeer === peer,
+      latencyMs: sync?.latencyMs,
+      strikes: this.#lifecycle.strikeCount(peer),
+    }
+  }
+}
+
+function viewState({ isClosing, handshake }: Connection): PeerView['state'] {
+  if (isClosing) return 'closing'
+  switch (handshake.phase) {
+    case 'completed':
+      return 'ready'
+    case 'exchange-only':
+      return 'exchange-only'
+    case 'mismatched':
+      return 'closing'
+    case 'requested':
+    case 'awaited':
+    case 'limited':
+      return 'connecting'
+  }
+}
