@@ -8,15 +8,17 @@ import {
   type TemplateResult,
 } from 'lit'
 import type { LightNode } from '../src/browser.ts'
+import { toGatewayUrl } from './address.ts'
 import { elementStyles } from './element-styles.ts'
 import { shorten } from './format.ts'
-import { explainConnectFailure, type Problem } from './plain-words.ts'
+import { lookUpGateway } from './gateway.ts'
+import { explainConnectFailure, explainLookup, type Problem } from './plain-words.ts'
 import { renderProblem } from './problem.ts'
 
+type Outcome =
+  { readonly phase: 'ready'; readonly peer: string } | { readonly phase: 'failed'; readonly problem: Problem }
 type Attempt = { readonly address: string } & (
-  | { readonly phase: 'connecting'; readonly controller: AbortController }
-  | { readonly phase: 'ready'; readonly peer: string }
-  | { readonly phase: 'failed'; readonly problem: Problem }
+  { readonly phase: 'connecting'; readonly controller: AbortController } | Outcome
 )
 
 /** What a person can still remember having typed; the page's URL may name several peers. */
@@ -66,13 +68,8 @@ export class RushlightConnect extends LitElement {
     if (lightNode === undefined || trimmed === '') return
     const controller = new AbortController()
     this.#settle({ address: trimmed, phase: 'connecting', controller })
-    try {
-      const peer = await lightNode.connect(trimmed, { signal: controller.signal })
-      this.#settle({ address: trimmed, phase: 'ready', peer })
-    } catch (error) {
-      if (controller.signal.aborted) this.attempts = this.attempts.filter((attempt) => attempt.address !== trimmed)
-      else this.#settle({ address: trimmed, phase: 'failed', problem: explain(error, trimmed) })
-    }
+    const outcome = await reach(lightNode, trimmed, controller.signal)
+    if (!controller.signal.aborted) this.#settle({ address: trimmed, ...outcome })
   }
 
   override render(): TemplateResult {
@@ -106,7 +103,7 @@ export class RushlightConnect extends LitElement {
       case 'connecting':
         return html`<div class="pending">
           <span>Connecting to ${address} …</span>
-          <button type="button" @click=${() => attempt.controller.abort()}>Cancel</button>
+          <button type="button" @click=${() => this.#cancel(attempt)}>Cancel</button>
         </div>`
       case 'ready':
         return html`<span class="good">Connected</span> to ${address}, peer
@@ -124,10 +121,35 @@ export class RushlightConnect extends LitElement {
     input.value = ''
   }
 
+  #cancel(attempt: Attempt & { readonly phase: 'connecting' }): void {
+    attempt.controller.abort()
+    this.attempts = this.attempts.filter((other) => other !== attempt)
+  }
+
   #settle(attempt: Attempt): void {
     const others = this.attempts.filter((other) => other.address !== attempt.address)
     this.attempts = [attempt, ...others].slice(0, ATTEMPTS_MAX)
   }
+}
+
+async function reach(lightNode: LightNode, address: string, signal: AbortSignal): Promise<Outcome> {
+  const url = toGatewayUrl(address)
+  const problem = url === undefined ? undefined : await findGatewayProblem(url, lightNode.chain.id)
+  if (problem !== undefined) return { phase: 'failed', problem }
+  try {
+    return { phase: 'ready', peer: await lightNode.connect(url ?? address, { signal }) }
+  } catch (error) {
+    return { phase: 'failed', problem: explain(error, address) }
+  }
+}
+
+/** A gateway is looked up before it is dialled: what is wrong with it can then be told better. */
+async function findGatewayProblem(url: string, chain: string): Promise<Problem | undefined> {
+  const lookup = await lookUpGateway(url)
+  if (lookup.type !== 'found') return explainLookup(lookup, url, location)
+  if (lookup.gateway.chain === chain) return undefined
+  const message = `expected chain ${chain}, got ${lookup.gateway.chain}`
+  return explainConnectFailure({ code: 'wrong-chain', message, address: url, page: location })
 }
 
 function explain(error: unknown, address: string): Problem {

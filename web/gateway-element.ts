@@ -1,8 +1,8 @@
 import { html, LitElement, nothing, type CSSResultGroup, type PropertyDeclarations, type TemplateResult } from 'lit'
 import { toGatewayUrl } from './address.ts'
 import { elementStyles } from './element-styles.ts'
-import { lookUpGateway, type Gateway, type GatewayLookup } from './gateway.ts'
-import { explainUnreached, type Problem } from './plain-words.ts'
+import { lookUpGateway, type Gateway } from './gateway.ts'
+import { explainLookup, type Problem } from './plain-words.ts'
 import { renderProblem } from './problem.ts'
 
 /** Asks for a gateway where the page was not served by one. Dispatches `gateway-chosen` with the gateway as detail. */
@@ -72,17 +72,7 @@ export class RushlightGateway extends LitElement {
     this.isLooking = true
     const lookup = await lookUpGateway(url)
     this.isLooking = false
-    if (lookup.type !== 'found') this.problem = explainLookup(lookup, url)
+    if (lookup.type !== 'found') this.problem = explainLookup(lookup, url, location)
     else this.dispatchEvent(new CustomEvent<Gateway>('gateway-chosen', { detail: lookup.gateway }))
-  }
-}
-
-/** Why there is no gateway at `url`, in plain words. */
-export function explainLookup(lookup: Exclude<GatewayLookup, { readonly type: 'found' }>, url: string): Problem {
-  if (lookup.type === 'unreachable') return { ...explainUnreached(url, location), detail: lookup.detail }
-  return {
-    headline: `Something answers at ${url}, but it is not a Rushlight gateway.`,
-    advice: 'Check the address with whoever runs the gateway.',
-    detail: lookup.detail,
   }
 }

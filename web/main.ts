@@ -5,11 +5,11 @@ import { watchActivity } from './activity.ts'
 import { RushlightConnect } from './connect-element.ts'
 import { RushlightEvents } from './events-element.ts'
 import { formatChain, formatNumber } from './format.ts'
-import { explainLookup, RushlightGateway } from './gateway-element.ts'
+import { RushlightGateway } from './gateway-element.ts'
 import { forgetGateway, lookUpGateway, recallGateway, rememberGateway, type Gateway } from './gateway.ts'
 import { RushlightHead } from './head-element.ts'
 import { RushlightPeers } from './peers-element.ts'
-import type { Problem } from './plain-words.ts'
+import { explainLookup, type Problem } from './plain-words.ts'
 import { RushlightStatus } from './status-element.ts'
 import { RushlightStore } from './store-element.ts'
 
@@ -41,7 +41,7 @@ async function boot(): Promise<void> {
   if (recalled === undefined) return askForGateway(undefined)
   if (recalled.url === location.origin) return run(recalled)
   const lookup = await lookUpGateway(recalled.url)
-  if (lookup.type === 'not-a-gateway') return askForGateway(explainLookup(lookup, recalled.url), recalled.url)
+  if (lookup.type === 'not-a-gateway') return askForGateway(explainLookup(lookup, recalled.url, location), recalled.url)
   return run(lookup.type === 'found' ? lookup.gateway : recalled)
 }
 

@@ -1,4 +1,5 @@
 /** Why a connection did not come about, and what one can do about it, in plain words. Pure. */
+import type { GatewayLookup } from './gateway.ts'
 import { isLocalNetwork, isLoopback, readAddress } from './address.ts'
 
 export interface Problem {
@@ -90,5 +91,19 @@ export function explainUnreached(address: string, page: PageOrigin): Problem {
     headline: `Nobody could be reached at ${target.host}.`,
     advice: 'Is it running, is the address right, and is this machine online?',
     detail,
+  }
+}
+
+/** Why there is no gateway at `url`, in plain words. */
+export function explainLookup(
+  lookup: Exclude<GatewayLookup, { readonly type: 'found' }>,
+  url: string,
+  page: PageOrigin,
+): Problem {
+  if (lookup.type === 'unreachable') return { ...explainUnreached(url, page), detail: lookup.detail }
+  return {
+    headline: `Something answers at ${url}, but it is not a Rushlight gateway.`,
+    advice: 'Check the address with whoever runs the gateway.',
+    detail: lookup.detail,
   }
 }
