@@ -2,12 +2,15 @@
 import type { Chain } from './core/chain.ts'
 import type { Root } from './core/ids.ts'
 import { createBitcoinChain } from './chain/bitcoin/bitcoin-chain.ts'
+import { readCheckpoints } from './chain/bitcoin/checkpoint-table.ts'
+import type { Checkpoint, CheckpointTable } from './chain/bitcoin/checkpoint-table.ts'
 import { hashHeaders } from './chain/bitcoin/double-sha256.ts'
 import { HEADER_SIZE_BYTES, readHeaderFields, readRoot, ROOT_SIZE_BYTES } from './chain/bitcoin/header.ts'
 import type { HeaderFields } from './chain/bitcoin/header.ts'
+import { networkParameters } from './chain/bitcoin/networks.ts'
 import type { BitcoinNetwork } from './chain/bitcoin/networks.ts'
 
-export type { Chain, BitcoinNetwork, HeaderFields, Root }
+export type { BitcoinNetwork, Chain, Checkpoint, HeaderFields, Root }
 
 /** With less work than `minimumChainWork` (0n by default) the chain is never reported as synced. */
 export interface BitcoinOptions {
@@ -32,4 +35,32 @@ export function decodeHeader(bytes: Uint8Array): DecodedHeader {
   const root = new Uint8Array(ROOT_SIZE_BYTES)
   hashHeaders(bytes, 0, 1, root)
   return { ...readHeaderFields(bytes, 0), root: readRoot(root, 0) }
+}
+
+/**
+ * Roots built into the library, lowest first; none for regtest. Each network's are loaded when they are asked for.
+ * Throws `RangeError` for an unknown network.
+ */
+export async function loadCheckpoints(network: BitcoinNetwork): Promise<readonly Checkpoint[]> {
+  const table = await loadTable(networkParameters(network).name)
+  if (table === undefined) return []
+  return readCheckpoints(
+    table,
+    Uint8Array.from(atob(table.roots), (character) => character.charCodeAt(0)),
+  )
+}
+
+async function loadTable(network: BitcoinNetwork): Promise<CheckpointTable | undefined> {
+  switch (network) {
+    case 'mainnet':
+      return (await import('./chain/bitcoin/checkpoints/mainnet.ts')).CHECKPOINTS
+    case 'testnet3':
+      return (await import('./chain/bitcoin/checkpoints/testnet3.ts')).CHECKPOINTS
+    case 'testnet4':
+      return (await import('./chain/bitcoin/checkpoints/testnet4.ts')).CHECKPOINTS
+    case 'signet':
+      return (await import('./chain/bitcoin/checkpoints/signet.ts')).CHECKPOINTS
+    case 'regtest':
+      return undefined
+  }
 }

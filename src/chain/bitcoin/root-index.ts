@@ -1,21 +1,25 @@
 /**
  * Finds a row by its root, at about ten bytes a row: open addressing on row numbers, with 8 bits of the root beside each,
- * so that a miss touches no row. The roots themselves stand in the rows. Split in parts by the root, so that growing is
- * never one long pause.
+ * so that a miss touches no row. The roots themselves stand in the rows. Split in parts by the root, each of which grows
+ * at a time of its own, so that growing is never one long pause.
  */
 
 import { assert } from '../../core/assert.ts'
 
-const PART_COUNT = 64
-const PART_SLOTS_MIN = 16
-/** Linear probing stays short up to this share of used slots. */
-const LOAD_MAX = 0.75
+const PART_COUNT = 256
+const PART_SLOTS_MIN = 8
+/** A part grows at a share of used slots between these, so that parts take turns; linear probing stays short up to the second. */
+const LOAD_MAX_FIRST = 0.5
+const LOAD_MAX_LAST = 0.8
 
 // A root's bytes are as good as random from its first one on (the last ones are zeros), and each has one use here.
 const PART_BYTE = 5
 const MARK_BYTE = 4
 const MARK_SHIFT = 24
 const ROW_MASK = 0xffffff
+
+/** What a part is before its first entry: one empty slot, which all of them share and none writes to. */
+const NO_SLOTS: Uint32Array = new Uint32Array(1)
 
 /** Says what the rows hold. */
 export interface RowRoots {
@@ -28,7 +32,7 @@ export interface RowRoots {
 export class RootIndex {
   readonly #rows: RowRoots
   /** Slots: 0 for empty, else the mark and the row number plus one. */
-  readonly #parts: Uint32Array[] = Array.from({ length: PART_COUNT }, () => new Uint32Array(PART_SLOTS_MIN))
+  readonly #parts: Uint32Array[] = Array.from({ length: PART_COUNT }, () => NO_SLOTS)
   readonly #counts = new Uint32Array(PART_COUNT)
   readonly #scratch = new Uint8Array(32)
 
@@ -56,7 +60,7 @@ export class RootIndex {
   add(roots: Uint8Array, offset: number, row: number): void {
     const partIndex = partOf(roots, offset)
     const count = (this.#counts[partIndex] ?? 0) + 1
-    if (count > this.#part(partIndex).length * LOAD_MAX) this.#grow(partIndex)
+    if (count > this.#part(partIndex).length * loadMax(partIndex)) this.#grow(partIndex)
     this.#counts[partIndex] = count
     place(this.#part(partIndex), roots, offset, ((markOf(roots, offset) << MARK_SHIFT) | (row + 1)) >>> 0)
   }
@@ -87,7 +91,7 @@ export class RootIndex {
 
   #grow(partIndex: number): void {
     const old = this.#part(partIndex)
-    const grown = new Uint32Array(old.length * 2)
+    const grown = new Uint32Array(Math.max(old.length * 2, PART_SLOTS_MIN))
     for (const entry of old) {
       if (entry === 0) continue
       this.#rows.readRoot((entry & ROW_MASK) - 1, this.#scratch)
@@ -109,8 +113,12 @@ function place(part: Uint32Array, roots: Uint8Array, offset: number, entry: numb
   part[slot] = entry
 }
 
+function loadMax(partIndex: number): number {
+  return LOAD_MAX_FIRST + ((LOAD_MAX_LAST - LOAD_MAX_FIRST) * partIndex) / PART_COUNT
+}
+
 function partOf(roots: Uint8Array, offset: number): number {
-  return (roots[offset + PART_BYTE] ?? 0) % PART_COUNT
+  return roots[offset + PART_BYTE] ?? 0
 }
 
 function markOf(roots: Uint8Array, offset: number): number {
