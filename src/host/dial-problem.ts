@@ -1,0 +1,62 @@
+import type { NetworkFailure } from '../core/failure.ts'
+
+/** Why an address could not be reached; `message` is one line for people. */
+export class DialProblem extends Error {
+  override readonly name = 'DialProblem'
+  readonly failure: NetworkFailure
+
+  constructor(failure: NetworkFailure, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.failure = failure
+  }
+}
+
+/** What the library's many errors mean, in words. `address` is what was dialled. */
+export function dialProblemOf(error: unknown, address: string): DialProblem {
+  if (error instanceof DialProblem) return error
+  const texts = errorTexts(error)
+  const says = (pattern: RegExp): RegExpExecArray | undefined => {
+    for (const text of texts) {
+      const match = pattern.exec(text)
+      if (match !== null) return match
+    }
+    return undefined
+  }
+  const problem = (failure: NetworkFailure, message: string): DialProblem =>
+    new DialProblem(failure, message, { cause: error })
+
+  const identity = says(/identity key (\S+) does not match expected remote identity key (\S+)/)
+  if (identity !== undefined) {
+    return problem('wrong-peer', `wrong peer at ${address}: expected ${identity[2] ?? ''}, got ${identity[1] ?? ''}`)
+  }
+  if (says(/dial self|own peer id/i)) return problem('refused', `${address} is our own address`)
+  if (says(/NoValidAddresses|TransportUnavailable|no valid addresses/)) {
+    return problem('undialable', `no transport of this platform can dial ${address}`)
+  }
+  if (says(/DialDenied|ConnectionDenied/)) return problem('refused', `dialling ${address} is not allowed here`)
+  if (says(/ENOTFOUND|EAI_AGAIN|ERR_INVALID_URL/)) return problem('unreachable', `no such host name: ${address}`)
+  if (says(/ECONNREFUSED/)) return problem('unreachable', `nobody listening at ${address}`)
+  if (says(/EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL/)) return problem('unreachable', `no route to ${address}`)
+  if (says(/ETIMEDOUT|TimeoutError|AbortError|timed out/))
+    return problem('timeout', `no answer from ${address} in time`)
+  if (says(/EncryptionFailed|MuxerUnavailable|UnexpectedEOF|StreamClosed|StreamReset|ECONNRESET|closed/i)) {
+    return problem('closed', `${address} hung up before it was secured: not a libp2p peer, or it refused us`)
+  }
+  return problem('unreachable', `nobody listening at ${address}, or not a libp2p peer`)
+}
+
+/** Names, codes and messages of an error, of its causes and of the errors it gathers, at most 32 deep in all. */
+function errorTexts(error: unknown): string[] {
+  const texts: string[] = []
+  const queue: unknown[] = [error]
+  for (let count = 0; count < 32; count++) {
+    const next = queue.shift()
+    if (next === undefined) break
+    if (typeof next !== 'object' || next === null) continue
+    const { name, code, message, cause, errors, error: inner } = next as Record<string, unknown>
+    for (const text of [name, code, message]) if (typeof text === 'string') texts.push(text)
+    queue.push(cause, inner, ...(Array.isArray(errors) ? errors : []))
+    while (queue.length > 0 && queue[0] === undefined) queue.shift()
+  }
+  return texts
+}

@@ -1,0 +1,146 @@
+import type { Connection, Libp2p } from '@libp2p/interface'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import type { Dial } from '../core/effect.ts'
+import type { DialFailed, DialSucceeded } from '../core/event.ts'
+import { toConnectionId, toPeerId, type DialId } from '../core/ids.ts'
+import { DialProblem, dialProblemOf } from './dial-problem.ts'
+import { isGatewayUrl, resolveGateway } from './gateway.ts'
+import { pageHint } from './page-hint.ts'
+import { peerOf } from './remote-address.ts'
+
+/** One address of several may cost this much of a dial's time; the last one gets what is left. */
+const CANDIDATE_TIMEOUT_MS = 5_000
+
+type DialEvent = DialSucceeded | DialFailed
+
+/** Every dial ends in one event, by its deadline. */
+export class Dialler {
+  readonly #libp2p: Libp2p
+  readonly #post: (event: DialEvent) => void
+  /** Makes sure that this connection was told of; false when it is gone already. */
+  readonly #sawOpen: (connection: Connection) => boolean
+  readonly #connections: () => readonly Connection[]
+  readonly #close: (connection: Connection) => void
+  /** Bounded by the core: `DIALS_AT_ONCE_MAX`. */
+  readonly #running = new Map<DialId, AbortController>()
+
+  constructor(args: {
+    readonly libp2p: Libp2p
+    readonly post: (event: DialEvent) => void
+    readonly sawOpen: (connection: Connection) => boolean
+    readonly connections: () => readonly Connection[]
+    readonly close: (connection: Connection) => void
+  }) {
+    this.#libp2p = args.libp2p
+    this.#post = args.post
+    this.#sawOpen = args.sawOpen
+    this.#connections = args.connections
+    this.#close = args.close
+  }
+
+  async dial({ dial, address, timeoutMs }: Dial): Promise<void> {
+    const controller = new AbortController()
+    const { signal } = controller
+    this.#running.set(dial, controller)
+    const timer = setTimeout(() => {
+      controller.abort(new DialProblem('timeout', `no answer from ${address} within ${timeoutMs / 1000} s`))
+    }, timeoutMs)
+    let event: DialEvent
+    try {
+      const connection = await this.#connect(address, { signal, timeoutMs })
+      if (!this.#sawOpen(connection)) throw new DialProblem('closed', `${address} hung up at once`)
+      const peer = toPeerId(connection.remotePeer.toString())
+      event = { type: 'dial-succeeded', dial, connection: toConnectionId(connection.id), peer }
+    } catch (error) {
+      const problem = dialProblemOf(signal.aborted ? signal.reason : error, address)
+      event = { type: 'dial-failed', dial, failure: problem.failure, detail: problem.message }
+    }
+    clearTimeout(timer)
+    this.#running.delete(dial)
+    this.#post(event)
+  }
+
+  cancel(dial: DialId): void {
+    this.#running.get(dial)?.abort(new DialProblem('cancelled', 'given up'))
+  }
+
+  stop(): void {
+    for (const dial of this.#running.keys()) this.cancel(dial)
+  }
+
+  async #connect(
+    address: string,
+    limits: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<Connection> {
+    const { peer, addresses } = isGatewayUrl(address)
+      ? await resolveGateway(address, limits.signal)
+      : { peer: undefined, addresses: [parseMultiaddr(address)] }
+    const named = peer ?? (addresses[0] === undefined ? undefined : peerOf(addresses[0]))
+    if (named === this.#libp2p.peerId.toString()) throw new DialProblem('refused', `${address} is our own address`)
+    const existing = this.#connections().find(
+      (connection) =>
+        connection.remotePeer.toString() === named && connection.status === 'open' && connection.limits === undefined,
+    )
+    if (existing !== undefined) return existing
+
+    let problem: DialProblem | undefined
+    for (const [index, candidate] of addresses.entries()) {
+      const isLast = index === addresses.length - 1
+      const timeoutMs = isLast ? limits.timeoutMs : Math.min(limits.timeoutMs / 2, CANDIDATE_TIMEOUT_MS)
+      try {
+        return await this.#tryAddress(candidate, timeoutMs, limits.signal)
+      } catch (error) {
+        limits.signal.throwIfAborted()
+        const next = withHint(dialProblemOf(error, candidate.toString()), candidate)
+        // What failed first is the likeliest address; that no transport fits another one explains nothing.
+        if (problem === undefined || problem.failure === 'undialable') problem = next
+      }
+    }
+    throw problem ?? new DialProblem('undialable', `${address} names no address`)
+  }
+
+  /** A connection that comes after this was given up is closed, unless another dial may have asked for it too. */
+  async #tryAddress(address: Multiaddr, timeoutMs: number, signal: AbortSignal): Promise<Connection> {
+    const attempt = new AbortController()
+    const known = new Set(this.#connections().map((connection) => connection.id))
+    const giveUp = (): void => attempt.abort(signal.reason)
+    const timer = setTimeout(() => {
+      attempt.abort(new DialProblem('timeout', `no answer from ${address.toString()} within ${timeoutMs / 1000} s`))
+    }, timeoutMs)
+    signal.addEventListener('abort', giveUp)
+    const given = new Promise<never>((_resolve, reject) => {
+      attempt.signal.addEventListener('abort', () => reject(attempt.signal.reason as DialProblem))
+    })
+    try {
+      signal.throwIfAborted()
+      const dialled = this.#libp2p.dial(address, { signal: attempt.signal })
+      dialled
+        .then((late) => {
+          if (attempt.signal.aborted && !known.has(late.id) && this.#running.size === 0) this.#close(late)
+        })
+        .catch(() => {})
+      return await Promise.race([dialled, given])
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+    }
+  }
+}
+
+function parseMultiaddr(address: string): Multiaddr {
+  try {
+    return multiaddr(address)
+  } catch {
+    const got = JSON.stringify(address.slice(0, 200))
+    throw new DialProblem('undialable', `expected a multiaddr or a gateway's http(s) URL, got ${got}`)
+  }
+}
+
+function withHint(problem: DialProblem, address: Multiaddr): DialProblem {
+  if (problem.failure !== 'unreachable' && problem.failure !== 'timeout') return problem
+  const components = address.getComponents()
+  const host = components[0]?.value ?? ''
+  const isSecure = components.some(({ name }) => name === 'tls' || name === 'wss' || name.startsWith('web'))
+  const hint = pageHint({ host, isSecure })
+  return hint === '' ? problem : new DialProblem(problem.failure, `${problem.message}${hint}`, { cause: problem })
+}

@@ -1,0 +1,300 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import type { Connection, IdentifyResult, Libp2p, Stream } from '@libp2p/interface'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p, type Libp2pInit } from 'libp2p'
+import type { HostEffect } from '../core/effect.ts'
+import { toConnectionId, toPeerId, type ConnectionId, type PeerId } from '../core/ids.ts'
+import { HANDSHAKE_TIMEOUT_MS, PENDING_CONNECTIONS_MAX } from '../core/limits.ts'
+import { ConnectionTable } from './connection-table.ts'
+import { Dialler } from './dialler.ts'
+import { HANDSHAKE_PROTOCOL, INBOUND_HANDSHAKES_PER_CONNECTION_MAX } from './handshakes.ts'
+import { HostError, type Host, type HostSink, type Traffic } from './host.ts'
+import { abortConnection, PeerLink } from './peer-link.ts'
+import { transportName } from './remote-address.ts'
+import { INBOUND_SYNC_STREAMS_MAX, SYNC_PROTOCOL } from './sync-link.ts'
+
+export type Libp2pTransports = NonNullable<Libp2pInit['transports']>
+
+const BITSWAP_PROTOCOL = '/ipfs/bitswap/1.2.0'
+
+/** Bytes of one stream that the remote may send unread, and what a paused stream may hold. */
+const STREAM_WINDOW_BYTES_MAX: number = 1024 * 1024
+const STREAM_READ_BUFFER_BYTES_MAX: number = 2 * STREAM_WINDOW_BYTES_MAX
+/** Streams a peer may have open on one connection: ours are four, the rest is room for exchange. */
+const INBOUND_STREAMS_PER_CONNECTION_MAX = 128
+/** The core decides who stays; libp2p's own pruner must never come before it. */
+const CONNECTIONS_MAX = 10_000
+/** A class of pupils behind one address, or all behind one reverse proxy, connects at once. */
+const INBOUND_CONNECTIONS_PER_HOST_AND_SECOND_MAX = 1_000
+const TICK_MS = 1_000
+/** Peers of closed connections are forgotten this often, in ticks: a tab has a new identity at every load. */
+const FORGET_PEERS_TICKS = 60
+/** host.ts: `stop` resolves within 3 s. */
+const STOP_TIMEOUT_MS = 2_500
+
+export interface Libp2pHostOptions {
+  /** Of `transports.browser.ts` or `transports.nodejs.ts`. */
+  readonly transports: Libp2pTransports
+  /** Multiaddrs to listen on; none in a tab. */
+  readonly listen?: readonly string[]
+  /** Multiaddrs to tell others instead of the ones we listen on. */
+  readonly announce?: readonly string[]
+  /** As `createPrivateKey` made it; without it a fresh one for this run. */
+  readonly privateKey?: Uint8Array
+  /** Of the chain whose messages are carried. */
+  readonly headerSizeBytes: number
+  /** For tests: how long a stranger may take to ask, and we to answer. */
+  readonly handshakeTimeoutMs?: number
+  readonly log?: (event: string, fields?: Readonly<Record<string, string | number | boolean | undefined>>) => void
+}
+
+/** A new Ed25519 key, as a libp2p protobuf private key. */
+export async function createPrivateKey(): Promise<Uint8Array> {
+  return privateKeyToProtobuf(await generateKeyPair('Ed25519'))
+}
+
+/** Rejects with `HostError('invalid-address')` when an address to listen on or to announce is none. */
+export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Host> {
+  for (const address of [...(options.listen ?? []), ...(options.announce ?? [])]) assertMultiaddr(address)
+  return new Libp2pHost(options, await makeLibp2p(options))
+}
+
+function assertMultiaddr(address: string): void {
+  try {
+    multiaddr(address)
+  } catch (cause) {
+    throw new HostError('invalid-address', `expected a multiaddr, got ${JSON.stringify(address)}`, { cause })
+  }
+}
+
+async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2p> {
+  return createLibp2p({
+    start: false,
+    ...(options.privateKey === undefined ? {} : { privateKey: privateKeyFromProtobuf(options.privateKey) }),
+    nodeInfo: { name: 'rushlight', userAgent: 'rushlight' },
+    addresses: { listen: [...(options.listen ?? [])], announce: [...(options.announce ?? [])] },
+    transports: options.transports,
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: INBOUND_STREAMS_PER_CONNECTION_MAX,
+        streamOptions: {
+          maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
+          maxReadBufferLength: STREAM_READ_BUFFER_BYTES_MAX,
+        },
+      }),
+    ],
+    services: { identify: identify() },
+    // By default a browser dials neither ws:// nor loopback. Which addresses are worth a try is not the library's to say.
+    connectionGater: { denyDialMultiaddr: () => false },
+    // The core pings; libp2p's monitor would close connections behind its back.
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      maxConnections: CONNECTIONS_MAX,
+      maxIncomingPendingConnections: PENDING_CONNECTIONS_MAX,
+      inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_HOST_AND_SECOND_MAX,
+      // Each dial has a deadline of ours; this one only must not come before it.
+      addressDialTimeout: 120_000,
+      reconnectRetries: 0,
+    },
+  })
+}
+
+/** libp2p's events are hints: each one, and every tick, leads to a look at what there is. */
+class Libp2pHost implements Host {
+  readonly peerId: PeerId
+  readonly #options: Libp2pHostOptions
+  readonly #libp2p: Libp2p
+  readonly #links = new Map<string, PeerLink>()
+  readonly #table: ConnectionTable<Connection>
+  readonly #dialler: Dialler
+  #sink: HostSink | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
+  #tickCount = 0
+  #isReconciling = false
+
+  constructor(options: Libp2pHostOptions, libp2p: Libp2p) {
+    this.#options = options
+    this.#libp2p = libp2p
+    this.peerId = toPeerId(libp2p.peerId.toString())
+    this.#table = new ConnectionTable({
+      onOpened: (connection) => this.#onOpened(connection),
+      onClosed: (connection) => this.#onClosed(connection),
+    })
+    this.#dialler = new Dialler({
+      libp2p,
+      post: (event) => this.#sink?.post(event),
+      sawOpen: (connection) => this.#table.sawOpen(connection),
+      connections: () => this.#table.all,
+      close: (connection) => this.#closeConnection(connection),
+    })
+  }
+
+  get addresses(): readonly string[] {
+    return this.#libp2p.getMultiaddrs().map((address) => address.toString())
+  }
+
+  async start(sink: HostSink): Promise<void> {
+    const libp2p = this.#libp2p
+    this.#sink = sink
+    await libp2p.handle(HANDSHAKE_PROTOCOL, (stream, connection) => this.#accept('handshakes', stream, connection), {
+      maxInboundStreams: INBOUND_HANDSHAKES_PER_CONNECTION_MAX,
+    })
+    await libp2p.handle(SYNC_PROTOCOL, (stream, connection) => this.#accept('sync', stream, connection), {
+      maxInboundStreams: INBOUND_SYNC_STREAMS_MAX,
+    })
+    libp2p.addEventListener('connection:open', (event) => {
+      this.#table.sawOpen(event.detail)
+      this.#reconcileSoon()
+    })
+    libp2p.addEventListener('connection:close', (event) => {
+      this.#table.sawClosed(event.detail)
+      this.#reconcileSoon()
+    })
+    libp2p.addEventListener('peer:identify', (event) => this.#onIdentified(event.detail))
+    try {
+      await libp2p.start()
+    } catch (cause) {
+      throw new HostError('listen-failed', listenFailure(cause, this.#options.listen ?? []), { cause })
+    }
+    this.#table.reconcile(libp2p.getConnections())
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    // In Node.js a listener keeps the process alive, not this; in a tab a timer is a number.
+    if (typeof this.#timer === 'object') this.#timer.unref()
+  }
+
+  perform(effect: HostEffect): void {
+    switch (effect.type) {
+      case 'dial':
+        void this.#dialler.dial(effect)
+        return
+      case 'cancel-dial':
+        return this.#dialler.cancel(effect.dial)
+      case 'close-connection':
+        this.#options.log?.('connection-closing', { connection: effect.connection, reason: effect.reason })
+        return this.#links.get(effect.connection)?.close()
+      case 'request-handshake':
+        void this.#links.get(effect.connection)?.handshakes.request(effect)
+        return
+      case 'answer-handshake':
+        return this.#links.get(effect.connection)?.handshakes.answer(effect)
+      case 'send-message':
+        return this.#links.get(effect.connection)?.sync.send(effect.message)
+    }
+  }
+
+  traffic(connection: ConnectionId): Traffic | undefined {
+    return this.#links.get(connection)?.traffic
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#dialler.stop()
+    let deadline: ReturnType<typeof setTimeout> | undefined
+    const cutOff = new Promise<void>((resolve) => {
+      deadline = setTimeout(resolve, STOP_TIMEOUT_MS)
+    })
+    for (const link of this.#links.values()) link.sync.end()
+    const connections = this.#table.all
+    const stopped = Promise.resolve(this.#libp2p.stop()).catch((error: unknown) => {
+      this.#options.log?.('libp2p-stop-failed', { reason: String(error) })
+    })
+    await Promise.race([stopped, cutOff])
+    clearTimeout(deadline)
+    for (const connection of connections) abortConnection(connection, new Error('stopped'))
+    this.#table.reconcile([])
+  }
+
+  #onOpened(connection: Connection): void {
+    const sink = this.#sink
+    if (sink === undefined) return
+    this.#links.set(
+      connection.id,
+      new PeerLink({
+        connection,
+        sink,
+        headerSizeBytes: this.#options.headerSizeBytes,
+        handshakeTimeoutMs: this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      }),
+    )
+    sink.post({
+      type: 'connection-opened',
+      connection: toConnectionId(connection.id),
+      peer: toPeerId(connection.remotePeer.toString()),
+      direction: connection.direction,
+      transport: transportName(connection.remoteAddr),
+      address: connection.remoteAddr.toString(),
+      isLimited: connection.limits !== undefined,
+    })
+  }
+
+  #onClosed(connection: Connection): void {
+    this.#links.get(connection.id)?.end()
+    this.#links.delete(connection.id)
+    this.#sink?.post({ type: 'connection-closed', connection: toConnectionId(connection.id) })
+  }
+
+  #accept(protocol: 'handshakes' | 'sync', stream: Stream, connection: Connection): void {
+    if (this.#table.sawOpen(connection)) this.#links.get(connection.id)?.[protocol].accept(stream)
+    else stream.abort(new Error('the connection is closed'))
+  }
+
+  #onIdentified({ connection, protocols }: IdentifyResult): void {
+    if (!this.#table.sawOpen(connection)) return
+    this.#sink?.post({
+      type: 'protocols-learnt',
+      connection: toConnectionId(connection.id),
+      speaksHandshake: protocols.includes(HANDSHAKE_PROTOCOL),
+      speaksBitswap: protocols.includes(BITSWAP_PROTOCOL),
+    })
+  }
+
+  #closeConnection(connection: Connection): void {
+    const link = this.#links.get(connection.id)
+    if (link === undefined) abortConnection(connection, new Error('given up'))
+    else link.close()
+  }
+
+  /** libp2p's own list is right once its listeners had the same event. */
+  #reconcileSoon(): void {
+    if (this.#isReconciling) return
+    this.#isReconciling = true
+    queueMicrotask(() => {
+      this.#isReconciling = false
+      if (this.#libp2p.status === 'started') this.#table.reconcile(this.#libp2p.getConnections())
+    })
+  }
+
+  #tick(): void {
+    this.#tickCount++
+    this.#table.reconcile(this.#libp2p.getConnections())
+    for (const link of this.#links.values()) link.sync.tick()
+    if (this.#tickCount % FORGET_PEERS_TICKS === 0) void this.#forgetPeers()
+  }
+
+  /** libp2p remembers everybody it ever met. */
+  async #forgetPeers(): Promise<void> {
+    try {
+      const kept = new Set([this.peerId, ...this.#table.all.map((connection) => connection.remotePeer.toString())])
+      for (const { id } of await this.#libp2p.peerStore.all()) {
+        if (!kept.has(id.toString())) await this.#libp2p.peerStore.delete(id)
+      }
+    } catch (error) {
+      this.#options.log?.('forget-peers-failed', { reason: String(error) })
+    }
+  }
+}
+
+/** libp2p's message is a page with stacks; this is the line that matters. */
+function listenFailure(error: unknown, listen: readonly string[]): string {
+  const text = error instanceof Error ? error.message : String(error)
+  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL)\b/.exec(text)?.[1]
+  const address = listen.find((candidate) => text.includes(candidate)) ?? listen.join(', ')
+  if (code === 'EADDRINUSE') return `cannot listen on ${address}: the port is in use`
+  if (code === 'EACCES') return `cannot listen on ${address}: not permitted`
+  if (code === 'EADDRNOTAVAIL') return `cannot listen on ${address}: not an address of this machine`
+  return `cannot listen on ${address}: ${text.split('\n')[0] ?? ''}`
+}

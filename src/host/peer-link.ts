@@ -1,0 +1,81 @@
+import type { Connection } from '@libp2p/interface'
+import type { HostEvent, MessageReceived } from '../core/event.ts'
+import { toConnectionId, type ConnectionId } from '../core/ids.ts'
+import { Handshakes } from './handshakes.ts'
+import type { HostSink, Traffic } from './host.ts'
+import { SyncLink } from './sync-link.ts'
+
+/** A graceful close of an honest peer takes a round trip; a silent one is cut off after this. */
+const CLOSE_TIMEOUT_MS = 2_000
+
+/** What we hold for one open connection. After `end` it tells nothing more. */
+export class PeerLink {
+  readonly id: ConnectionId
+  readonly connection: Connection
+  readonly handshakes: Handshakes
+  readonly sync: SyncLink
+  #closing: ReturnType<typeof setTimeout> | undefined
+
+  constructor(args: {
+    readonly connection: Connection
+    readonly sink: HostSink
+    readonly headerSizeBytes: number
+    readonly handshakeTimeoutMs: number
+  }) {
+    const { connection, sink } = args
+    this.connection = connection
+    this.id = toConnectionId(connection.id)
+    const post = (event: Exclude<HostEvent, MessageReceived>): void => sink.post(event)
+    this.handshakes = new Handshakes({ connection, id: this.id, post, inboundTimeoutMs: args.handshakeTimeoutMs })
+    this.sync = new SyncLink({
+      connection,
+      id: this.id,
+      headerSizeBytes: args.headerSizeBytes,
+      post,
+      offer: (event, sizeBytes) => sink.offer(event, sizeBytes),
+    })
+  }
+
+  /** On handshake and sync streams; what the connection itself costs is not counted. */
+  get traffic(): Traffic {
+    return {
+      bytesIn: this.handshakes.bytesIn + this.sync.bytesIn,
+      bytesOut: this.handshakes.bytesOut + this.sync.bytesOut,
+    }
+  }
+
+  /** In the background: what was sent (a handshake's answer) goes out, what waits for the peer is dropped in time. */
+  close(): void {
+    if (this.#closing !== undefined) return
+    this.sync.end()
+    const cut = new AbortController()
+    this.#closing = setTimeout(() => {
+      cut.abort()
+      abortConnection(this.connection, new Error('the peer did not let go in time'))
+    }, CLOSE_TIMEOUT_MS)
+    this.connection.close({ signal: cut.signal }).catch((error: unknown) => {
+      abortConnection(this.connection, error instanceof Error ? error : new Error(String(error)))
+    })
+  }
+
+  /** The connection is gone: requests of ours fail now, and nothing is told after. */
+  end(): void {
+    clearTimeout(this.#closing)
+    this.handshakes.end()
+    this.sync.end()
+  }
+}
+
+/**
+ * Ends a connection at once. The WebSocket transport (10.1) aborts with close code 1006, which every WebSocket refuses,
+ * so its socket would stay open for as long as the remote likes: it is ended here.
+ */
+export function abortConnection(connection: Connection, error: Error): void {
+  connection.abort(error)
+  const { maConn } = connection as Connection & {
+    readonly maConn?: { readonly websocket?: { terminate?(): void; close(): void } }
+  }
+  const webSocket = maConn?.websocket
+  if (webSocket?.terminate !== undefined) webSocket.terminate()
+  else webSocket?.close()
+}

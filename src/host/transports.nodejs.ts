@@ -1,0 +1,73 @@
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { Server as NetServer, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Listener, Transport } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
+import type { Libp2pTransports } from './libp2p-host.ts'
+
+/** A browser's request is here at once; a connection that says nothing, or stops half way, is let go after this. */
+const HTTP_IDLE_TIMEOUT_MS = 30_000
+
+export interface NodejsTransportsOptions {
+  /**
+   * Answers plain HTTP on the WebSocket listener's port, so that one port serves page, API and peers without a proxy.
+   * Without it every plain request gets 400.
+   */
+  readonly httpRequestHandler?: RequestListener
+  /** Asked before each WebSocket upgrade; false answers 421 and ends the connection. */
+  readonly allowUpgrade?: (request: IncomingMessage) => boolean
+}
+
+/** TCP and WebSockets, to dial and to listen. Every WebSocket listener serves HTTP with the same options. */
+export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pTransports {
+  const makeWebSockets = webSockets()
+  return [
+    tcp(),
+    (components) => {
+      const transport: Transport = makeWebSockets(components)
+      const createListener = transport.createListener.bind(transport)
+      transport.createListener = (listenerOptions) => {
+        const listener = createListener(listenerOptions)
+        shareListener(listener as SharedListener, options)
+        return listener
+      }
+      return transport
+    },
+  ]
+}
+
+/** What @libp2p/websockets 10.1 calls by name when it starts to listen. Undocumented: the version is pinned and a test holds it. */
+interface SharedListener extends Listener {
+  readonly server: NetServer
+  readonly http?: Server
+  httpRequestHandler: RequestListener
+  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+function shareListener(listener: SharedListener, options: NodejsTransportsOptions): void {
+  const upgrade = listener.onUpgrade.bind(listener)
+  const close = listener.close.bind(listener)
+  // The listener knows a socket from its first byte on only, and would wait for a silent one for ever when it closes.
+  const sockets = new Set<Socket>()
+  listener.server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    socket.on('error', () => socket.destroy())
+    socket.setTimeout(HTTP_IDLE_TIMEOUT_MS, () => socket.destroy())
+  })
+  if (options.httpRequestHandler !== undefined) listener.httpRequestHandler = options.httpRequestHandler
+  listener.onUpgrade = (request, socket, head) => {
+    if (options.allowUpgrade?.(request) === false) {
+      socket.end('HTTP/1.1 421 Misdirected Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      return
+    }
+    request.socket.setTimeout(0)
+    upgrade(request, socket, head)
+  }
+  listener.close = async () => {
+    const closed = close()
+    for (const socket of sockets) socket.destroy()
+    await closed
+  }
+}
