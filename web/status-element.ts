@@ -103,9 +103,13 @@ export class RushlightStatus extends LitElement {
   #announcedStatus: Status | undefined
 
   protected override willUpdate(): void {
-    if (this.snapshot === undefined || this.snapshot.status === this.#announcedStatus) return
-    this.#announcedStatus = this.snapshot.status
-    this.#announcement = `${STATUS_WORDS[this.snapshot.status]}. ${asSentence(this.snapshot.statusReason)}`
+    if (this.snapshot === undefined) return
+    const { status, statusReason } = this.snapshot
+    // Each new try turns offline into connecting and back; once is enough to hear it.
+    const isNextTry = this.#announcedStatus === 'offline' && status === 'connecting'
+    if (status === this.#announcedStatus || isNextTry) return
+    this.#announcedStatus = status
+    this.#announcement = `${STATUS_WORDS[status]}. ${asSentence(statusReason)}`
   }
 
   override render(): TemplateResult {

@@ -38,7 +38,7 @@ export const test = base.extend<{ gateways: Gateways }>({
     }
     await use(gateways)
     await Promise.all(started.map((gateway) => gateway.kill()))
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   },
 })
 
