@@ -58,10 +58,8 @@ function parseFlags(
     // Node.js goes on with advice after the first sentence: "Unknown option '--x'. To specify …".
     const [sentence = ''] = oneLine(error).split(/\. |\.$/)
     const [, flag] = /^Option '(-[\w-]+).*argument (?:missing|is ambiguous)$/.exec(sentence) ?? []
-    throw misuse(
-      command,
-      flag === undefined ? sentence.replace(/^Unknown option/, 'unknown flag') : `${flag} needs a value`,
-    )
+    const refusal = sentence.replace(/^Unknown option/, 'unknown flag').replace(/^Option/, 'flag')
+    throw misuse(command, flag === undefined ? refusal : `${flag} needs a value`)
   }
 }
 

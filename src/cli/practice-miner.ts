@@ -6,10 +6,6 @@ const FIRST_HEADER_COUNT = 2_016
 const FIRST_HEADER_SPACING_SECONDS = 600
 /** Bitcoin Core, validation.cpp, MedianTimePast: a header's time is above the median of this many. */
 const MEDIAN_TIME_SPAN = 11
-/** Bitcoin Core, kernel/chainparams.cpp, CRegTestParams: the easiest target there is, for ever. */
-const REGTEST_BITS = 0x207fffff
-/** BIP 9: the version of a header that signals nothing. */
-const VERSION = 0x20000000
 const REORG_DEPTH = 2
 
 export interface PracticeMinerOptions {
@@ -131,7 +127,7 @@ function mineRun(args: { readonly parent: Uint8Array; readonly times: readonly n
   let parent = args.parent
   for (const time of args.times) {
     const merkleRoot = crypto.getRandomValues(new Uint8Array(32))
-    parent = mineHeader({ parent, time, merkleRoot, version: VERSION, bits: REGTEST_BITS })
+    parent = mineHeader({ parent, time, merkleRoot })
     headers.push(parent)
   }
   return new Uint8Array(Buffer.concat(headers))
