@@ -1,0 +1,177 @@
+/** Headers in IndexedDB: the records, and the transactions on them. Who may write is decided in `indexeddb.ts`. */
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
+import { toCommit } from './commit.ts'
+import type { StoreErrorCode, StoreOptions, StoreWrite } from './store.ts'
+import { StoreError } from './store.ts'
+
+/** DESIGN, "Stores": a record a chunk; a record a header would take 98 s for what takes one. */
+const HEADERS_PER_CHUNK = 2_016
+
+interface State {
+  readonly chain: string
+  readonly genesis: string
+  readonly headerSizeBytes: number
+  readonly headerCount: number
+  readonly work: bigint
+}
+
+interface Schema extends DBSchema {
+  /** By index; all of full length but the last. */
+  chunks: { key: number; value: Uint8Array }
+  /** One record, under 'state'; none before the first write. */
+  state: { key: string; value: State }
+}
+
+export type ChunkDatabase = IDBPDatabase<Schema>
+
+/** `onGone` is called when another tab deletes the database or the browser closes it. */
+export function openChunkDatabase(name: string, onGone: () => void): Promise<ChunkDatabase> {
+  return openDB<Schema>(name, 1, {
+    upgrade(database) {
+      database.createObjectStore('chunks')
+      database.createObjectStore('state')
+    },
+    blocking: onGone,
+    terminated: onGone,
+  })
+}
+
+/**
+ * Checks the records against each other; where some are missing, what is left is a shorter chain of unknown work,
+ * which is written down when `isWritable`. Throws `StoreError` when the database is another chain's.
+ */
+export async function loadState(args: {
+  readonly database: ChunkDatabase
+  readonly options: StoreOptions
+  readonly isWritable: boolean
+}): Promise<{ readonly headerCount: number; readonly work: bigint; readonly warnings: readonly string[] }> {
+  const { database, options, isWritable } = args
+  const transaction = database.transaction(['chunks', 'state'], isWritable ? 'readwrite' : 'readonly')
+  const chunks = transaction.objectStore('chunks')
+  const state = (await transaction.objectStore('state').get('state')) ?? emptyState(options)
+  checkChain({ state, options, name: database.name })
+  const keys = await chunks.getAllKeys()
+  const firstMissing = keys.findIndex((key, index) => key !== index)
+  const usableCount = Math.min(chunkCount(state.headerCount), firstMissing === -1 ? keys.length : firstMissing)
+  const lastSizeBytes = usableCount === 0 ? 0 : ((await chunks.get(usableCount - 1))?.length ?? 0)
+  const usableBytes = Math.max(0, usableCount - 1) * HEADERS_PER_CHUNK * state.headerSizeBytes + lastSizeBytes
+  const headerCount = Math.min(state.headerCount, Math.floor(usableBytes / state.headerSizeBytes))
+  if (headerCount === state.headerCount) return { headerCount, work: state.work, warnings: [] }
+  const work = 0n // what it is at least
+  await transaction.objectStore('state').put?.({ ...state, headerCount, work }, 'state')
+  await transaction.done
+  const found = `expected ${state.headerCount} headers, found ${headerCount}; the rest is cut off`
+  return { headerCount, work, warnings: [`database ${database.name}: ${found}`] }
+}
+
+/** Fewer than `count` at the end. */
+export async function readHeaders(args: {
+  readonly database: ChunkDatabase
+  readonly fromHeight: number
+  readonly count: number
+}): Promise<Uint8Array> {
+  const { database, fromHeight, count } = args
+  const transaction = database.transaction(['chunks', 'state'])
+  const state = await transaction.objectStore('state').get('state')
+  const endHeight = Math.min(fromHeight + count, state?.headerCount ?? 0)
+  if (state === undefined || endHeight <= fromHeight) return new Uint8Array(0)
+  const firstIndex = Math.floor(fromHeight / HEADERS_PER_CHUNK)
+  const range = IDBKeyRange.bound(firstIndex, Math.floor((endHeight - 1) / HEADERS_PER_CHUNK))
+  const chunks = await transaction.objectStore('chunks').getAll(range)
+  const chunkSizeBytes = HEADERS_PER_CHUNK * state.headerSizeBytes
+  const start = (fromHeight - firstIndex * HEADERS_PER_CHUNK) * state.headerSizeBytes
+  const end = start + (endHeight - fromHeight) * state.headerSizeBytes
+  const bytes = concatenate(chunks)
+  if (chunks.slice(0, -1).some((chunk) => chunk.length !== chunkSizeBytes) || bytes.length < end) {
+    throw new StoreError('read-failed', `a chunk from ${firstIndex} on is missing or short`)
+  }
+  return bytes.slice(start, end)
+}
+
+/** One transaction; resolves to the header count afterwards. */
+export async function writeHeaders(args: {
+  readonly database: ChunkDatabase
+  readonly options: StoreOptions
+  readonly writes: readonly StoreWrite[]
+}): Promise<number> {
+  const { database, options, writes } = args
+  // Relaxed: handed to the operating system, not synced. A machine that loses power may lose the last writes,
+  // never part of one, and they are fetched anew.
+  const transaction = database.transaction(['chunks', 'state'], 'readwrite', { durability: 'relaxed' })
+  transaction.done.catch(() => undefined) // told below, or aborted below
+  try {
+    const chunks = transaction.objectStore('chunks')
+    const state = (await transaction.objectStore('state').get('state')) ?? emptyState(options)
+    const { headerCount, headerSizeBytes } = state
+    const commit = toCommit({ writes, headerCount, headerSizeBytes })
+    if (commit === undefined) return headerCount
+    const firstIndex = Math.floor(commit.truncateTo / HEADERS_PER_CHUNK)
+    const keptBytes = (commit.truncateTo % HEADERS_PER_CHUNK) * headerSizeBytes
+    const kept = keptBytes === 0 ? undefined : (await chunks.get(firstIndex))?.subarray(0, keptBytes)
+    if ((kept?.length ?? 0) !== keptBytes) {
+      throw new StoreError('write-failed', `chunk ${firstIndex} is missing or short`)
+    }
+    const bytes = concatenate(kept === undefined ? commit.pieces : [kept, ...commit.pieces])
+    const chunkSizeBytes = HEADERS_PER_CHUNK * headerSizeBytes
+    const requests: Promise<unknown>[] = [transaction.done]
+    let index = firstIndex
+    for (let at = 0; at < bytes.length; at += chunkSizeBytes, index += 1) {
+      // A copy: a view would be stored with the whole buffer behind it.
+      requests.push(chunks.put(bytes.slice(at, at + chunkSizeBytes), index))
+    }
+    if (index < chunkCount(headerCount)) requests.push(chunks.delete(IDBKeyRange.lowerBound(index)))
+    const after: State = { ...state, headerCount: commit.headerCount, work: commit.work }
+    requests.push(transaction.objectStore('state').put(after, 'state'))
+    await Promise.all(requests)
+    return commit.headerCount
+  } catch (error) {
+    // When it is the transaction that failed, it knows why; the requests in it only know that they were aborted.
+    const cause = transaction.error ?? error
+    abort(transaction)
+    throw cause
+  }
+}
+
+export function toStoreError(code: StoreErrorCode, error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  const isFull = error instanceof DOMException && error.name === 'QuotaExceededError'
+  const message = error instanceof Error ? error.message : String(error)
+  return new StoreError(isFull ? 'quota-exceeded' : code, message, { cause: error })
+}
+
+function emptyState({ chain, genesis, headerSizeBytes }: StoreOptions): State {
+  return { chain, genesis, headerSizeBytes, headerCount: 0, work: 0n }
+}
+
+function checkChain(args: { readonly state: State; readonly options: StoreOptions; readonly name: string }): void {
+  const [expected, found] = [describe(args.options), describe(args.state)]
+  if (expected !== found) {
+    throw new StoreError('wrong-chain', `database ${args.name}: expected ${expected}, got ${found}`)
+  }
+}
+
+function describe({ chain, genesis, headerSizeBytes }: StoreOptions): string {
+  return `${chain} with genesis ${genesis} and headers of ${headerSizeBytes} bytes`
+}
+
+function chunkCount(headerCount: number): number {
+  return Math.ceil(headerCount / HEADERS_PER_CHUNK)
+}
+
+function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let filledBytes = 0
+  for (const piece of pieces) {
+    bytes.set(piece, filledBytes)
+    filledBytes += piece.length
+  }
+  return bytes
+}
+
+function abort(transaction: { abort(): void }): void {
+  try {
+    transaction.abort()
+  } catch {
+    // It has ended already.
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * One process, and one owner in it, per data folder.
+ *
+ * Node.js has no flock. SQLite, which is built into it, takes the operating system's own file lock (fcntl or LockFileEx):
+ * the kernel drops it when its process dies, however it dies, so nothing can be left behind, and no process id or start
+ * time has to be believed. The database itself stays empty.
+ */
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { StoreError } from './store.ts'
+
+/** Takes the lock or rejects with `locked` or `unavailable`. Resolves to what gives it back. */
+export async function lockFolder(directory: string): Promise<() => Promise<void>> {
+  const processIdPath = join(directory, 'lock.pid')
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(join(directory, 'lock'), { timeout: 0 })
+    database.exec('BEGIN EXCLUSIVE')
+    // Only so that whoever is refused can be told by whom.
+    await writeFile(processIdPath, String(process.pid))
+  } catch (cause) {
+    if (database?.isOpen === true) database.close()
+    if (isBusy(cause)) throw new StoreError('locked', await describeOwner(directory, processIdPath), { cause })
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new StoreError('unavailable', `cannot lock data folder ${directory}: ${why}`, { cause })
+  }
+  const held = database
+  return async () => {
+    if (!held.isOpen) return
+    await rm(processIdPath, { force: true })
+    if (held.isOpen) held.close()
+  }
+}
+
+/** SQLite result codes, "SQLITE_BUSY". */
+const SQLITE_BUSY = 5
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
+}
+
+async function describeOwner(directory: string, processIdPath: string): Promise<string> {
+  const text = await readFile(processIdPath, 'utf8').catch(() => '')
+  return `${directory} is in use by ${/^\d+$/.test(text) ? `process ${text}` : 'another process'}`
+}

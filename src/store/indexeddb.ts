@@ -1,0 +1,154 @@
+import type { ChunkDatabase } from './chunk-database.ts'
+import { loadState, openChunkDatabase, readHeaders, toStoreError, writeHeaders } from './chunk-database.ts'
+import type { HeaderStore, OpenedStore, StoreErrorCode, StoreOptions, StoreWrite } from './store.ts'
+import { StoreError } from './store.ts'
+import { holdWebLock } from './web-lock.ts'
+
+/** `name` of the database and of the Web Lock; `rushlight:<chain>` by default. */
+export type IndexedDbStoreOptions = StoreOptions & { readonly name?: string }
+
+/**
+ * Keeps headers in IndexedDB, 2,016 in a record. A write is one transaction, so none can be torn.
+ * The tab that holds the Web Lock writes. Others read; when the lock frees, one of them becomes the writer (`onWritable`).
+ * Every transaction reads the state record anew, so that what a reader sees is always one of the writer's commits.
+ */
+export function createIndexedDbStore(options: IndexedDbStoreOptions): HeaderStore {
+  return new IndexedDbStore(options)
+}
+
+/** closed → reader or writer; reader → writer; either → lost; any → closed. */
+type Access =
+  | { readonly mode: 'closed' }
+  | { readonly mode: 'reader'; readonly reason: string }
+  | { readonly mode: 'writer'; readonly release: () => void }
+  | { readonly mode: 'lost'; readonly reason: string }
+
+const NO_WEB_LOCKS = 'this page has no Web Locks (they need https or localhost), so headers are read but not kept'
+const OTHER_TAB = 'another tab of this page keeps the headers; this one follows in memory'
+const DATABASE_GONE = 'the database was deleted or closed by the browser or another tab'
+const LOCK_TAKEN = 'the Web Lock was taken away'
+
+class IndexedDbStore implements HeaderStore {
+  readonly kind = 'indexeddb'
+  readonly #options: StoreOptions
+  readonly #name: string
+  #access: Access = { mode: 'closed' }
+  #database: ChunkDatabase | undefined
+  /** Aborted when the lock is no longer waited for. */
+  #waiting = new AbortController()
+  #sizeBytes = 0
+  #onWritable: ((opened: OpenedStore) => void) | undefined
+  /** Became writable before anybody asked to be told. */
+  #untold: OpenedStore | undefined
+
+  constructor(options: IndexedDbStoreOptions) {
+    this.#options = options
+    this.#name = options.name ?? `rushlight:${options.chain}`
+  }
+
+  async open(): Promise<OpenedStore> {
+    if (this.#access.mode !== 'closed') throw new StoreError('unavailable', 'the store is open already')
+    if (typeof indexedDB === 'undefined') throw new StoreError('unavailable', 'this page has no IndexedDB')
+    this.#waiting = new AbortController()
+    const { signal } = this.#waiting
+    // Absent on pages from plain http.
+    const locks = (navigator as Partial<Navigator>).locks
+    try {
+      const release = locks === undefined ? undefined : await this.#hold(locks, false)
+      if (release !== undefined) this.#access = { mode: 'writer', release }
+      else this.#access = { mode: 'reader', reason: locks === undefined ? NO_WEB_LOCKS : OTHER_TAB }
+      const database = await openChunkDatabase(this.#name, () => this.#end({ mode: 'lost', reason: DATABASE_GONE }))
+      this.#database = database
+      if (signal.aborted) throw new StoreError('unavailable', 'the store was closed while it opened')
+      const opened = await this.#load()
+      if (this.#access.mode === 'reader' && locks !== undefined) void this.#takeOver(locks)
+      return opened
+    } catch (error) {
+      await this.close()
+      throw toStoreError('unavailable', error)
+    }
+  }
+
+  async read({ fromHeight, count }: { readonly fromHeight: number; readonly count: number }): Promise<Uint8Array> {
+    const database = this.#openDatabase('read-failed')
+    try {
+      return await readHeaders({ database, fromHeight, count })
+    } catch (error) {
+      throw toStoreError('read-failed', error)
+    }
+  }
+
+  async write(writes: readonly StoreWrite[]): Promise<void> {
+    const database = this.#openDatabase('write-failed')
+    if (this.#access.mode === 'reader') throw new StoreError('locked', this.#access.reason)
+    try {
+      const headerCount = await writeHeaders({ database, options: this.#options, writes })
+      this.#sizeBytes = headerCount * this.#options.headerSizeBytes
+    } catch (error) {
+      throw error instanceof RangeError ? error : toStoreError('write-failed', error)
+    }
+  }
+
+  onWritable(callback: (opened: OpenedStore) => void): void {
+    this.#onWritable = callback
+    const untold = this.#untold
+    this.#untold = undefined
+    if (untold !== undefined) queueMicrotask(() => callback(untold))
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
+  close(): Promise<void> {
+    this.#end({ mode: 'closed' })
+    return Promise.resolve()
+  }
+
+  /** Transactions under way still finish, before those of the next writer. */
+  #end(access: Access): void {
+    const before = this.#access
+    this.#access = access
+    this.#waiting.abort()
+    this.#database?.close()
+    this.#database = undefined
+    if (before.mode === 'writer') before.release()
+  }
+
+  #hold(locks: LockManager, isWaiting: boolean): Promise<(() => void) | undefined> {
+    const onLost = (): void => this.#end({ mode: 'lost', reason: LOCK_TAKEN })
+    return holdWebLock({ locks, name: this.#name, isWaiting, signal: this.#waiting.signal, onLost })
+  }
+
+  /** reader → writer, once the lock is free */
+  async #takeOver(locks: LockManager): Promise<void> {
+    const { signal } = this.#waiting
+    try {
+      const release = await this.#hold(locks, true)
+      if (release === undefined) return
+      if (signal.aborted) return release()
+      this.#access = { mode: 'writer', release }
+      const opened = await this.#load()
+      if (this.#onWritable === undefined) this.#untold = opened
+      else this.#onWritable(opened)
+    } catch (error) {
+      if (signal.aborted) return // given up by `close`, or the database has gone, which `write` will tell
+      this.#end({ mode: 'lost', reason: toStoreError('lost-lock', error).message })
+    }
+  }
+
+  #openDatabase(code: StoreErrorCode): ChunkDatabase {
+    if (this.#database !== undefined) return this.#database
+    if (this.#access.mode === 'lost') throw new StoreError('lost-lock', this.#access.reason)
+    throw new StoreError(code, 'the store is closed')
+  }
+
+  async #load(): Promise<OpenedStore> {
+    const access = this.#access
+    const isWritable = access.mode === 'writer'
+    const reason = access.mode === 'reader' ? access.reason : undefined
+    const content = await loadState({ database: this.#openDatabase('unavailable'), options: this.#options, isWritable })
+    this.#sizeBytes = content.headerCount * this.#options.headerSizeBytes
+    return { ...content, isWritable, reason }
+  }
+}
