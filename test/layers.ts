@@ -63,7 +63,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'rushlight.ts',
     files: /^src\/rushlight\.ts$/,
-    mayImport: [/^src\/driver\/api\.ts$/],
+    mayImport: [/^src\/driver\/(api|version)\.ts$/],
     packages: [],
     builtins: 'none',
   },
