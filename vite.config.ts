@@ -11,6 +11,8 @@ const config: UserConfig = defineConfig({
     // The page's Content-Security-Policy allows no inline code and the targets preload by themselves.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    // One script: everything in it is needed at once. What a visit weighs is held by the size check, compressed.
+    chunkSizeWarningLimit: 1_000,
   },
   server: {
     host: '127.0.0.1',
