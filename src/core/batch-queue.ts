@@ -52,6 +52,10 @@ export class BatchQueue {
     return count
   }
 
+  get hasRange(): boolean {
+    return this.#batches.some(({ source }) => source.type === 'range')
+  }
+
   /** A batch that waits ends in this header. */
   holdsLast(root: Root): boolean {
     return this.#batches.some(({ last }) => last === root)

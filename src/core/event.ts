@@ -178,7 +178,10 @@ export interface HeadersSubmitted {
   readonly headers: Uint8Array
 }
 
-/** The wall clock and the monotonic clock disagree, or the page woke: deadlines shift by `aheadMs`, connections are probed. */
+/**
+ * The wall clock jumped, or nothing turned for a while: deadlines shift, connections are probed, nobody is struck.
+ * `aheadMs`: monotonic time that passed without a turn; 0 when only the wall clock moved.
+ */
 export interface ClockJumped {
   readonly type: 'clock-jumped'
   readonly aheadMs: number

@@ -112,12 +112,12 @@ export class HeaderSync {
     return { height, root, time, work, trust, confirmedBy }
   }
 
-  /** Somebody answered, nothing waits, and nobody is known to have more. */
+  /** Somebody answered, no range is under way, and nobody is known to have more. A new head passes without a ripple. */
   get isInStep(): boolean {
-    if (!this.isRunning || !this.#queue.isEmpty) return false
+    if (!this.isRunning) return false
     if (this.#tree.tip.work < this.#options.chain.minimumChainWork) return false
     if (this.#options.isAuthority) return true
-    if (this.#syncPeer !== undefined) return false
+    if (this.#syncPeer !== undefined || this.#queue.hasRange) return false
     let hasAnswer = false
     for (const peer of this.#peers.values()) {
       if (peer.hasMore) return false

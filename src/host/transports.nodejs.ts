@@ -10,6 +10,10 @@ import type { Libp2pTransports } from './libp2p-host.ts'
 const HTTP_IDLE_TIMEOUT_MS = 30_000
 
 export interface NodejsTransportsOptions {
+  /** Which to use. Default: both. */
+  readonly transports?: readonly ('tcp' | 'websockets')[]
+  /** Told the port of each WebSocket listener once it listens. */
+  readonly onListening?: (port: number) => void
   /**
    * Answers plain HTTP on the WebSocket listener's port, so that one port serves page, API and peers without a proxy.
    * Without it every plain request gets 400.
@@ -21,20 +25,23 @@ export interface NodejsTransportsOptions {
 
 /** TCP and WebSockets, to dial and to listen. Every WebSocket listener serves HTTP with the same options. */
 export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pTransports {
+  const { transports = ['tcp', 'websockets'] } = options
+  const byName = { tcp: tcp(), websockets: sharedWebSockets(options) }
+  return transports.map((name) => byName[name])
+}
+
+function sharedWebSockets(options: NodejsTransportsOptions): Libp2pTransports[number] {
   const makeWebSockets = webSockets()
-  return [
-    tcp(),
-    (components) => {
-      const transport: Transport = makeWebSockets(components)
-      const createListener = transport.createListener.bind(transport)
-      transport.createListener = (listenerOptions) => {
-        const listener = createListener(listenerOptions)
-        shareListener(listener as SharedListener, options)
-        return listener
-      }
-      return transport
-    },
-  ]
+  return (components) => {
+    const transport: Transport = makeWebSockets(components)
+    const createListener = transport.createListener.bind(transport)
+    transport.createListener = (listenerOptions) => {
+      const listener = createListener(listenerOptions)
+      shareListener(listener as SharedListener, options)
+      return listener
+    }
+    return transport
+  }
 }
 
 /** What @libp2p/websockets 10.1 calls by name when it starts to listen. Undocumented: the version is pinned and a test holds it. */
@@ -55,6 +62,10 @@ function shareListener(listener: SharedListener, options: NodejsTransportsOption
     socket.once('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
     socket.setTimeout(HTTP_IDLE_TIMEOUT_MS, () => socket.destroy())
+  })
+  listener.server.on('listening', () => {
+    const address = listener.server.address()
+    if (address !== null && typeof address === 'object') options.onListening?.(address.port)
   })
   if (options.httpRequestHandler !== undefined) listener.httpRequestHandler = options.httpRequestHandler
   listener.onUpgrade = (request, socket, head) => {

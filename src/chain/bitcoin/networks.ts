@@ -116,6 +116,9 @@ export const NETWORKS: Readonly<Record<BitcoinNetwork, NetworkParameters>> = {
   regtest: REGTEST,
 }
 
+/** The names of all of them. */
+export const BITCOIN_NETWORKS: readonly BitcoinNetwork[] = ['mainnet', 'testnet3', 'testnet4', 'signet', 'regtest']
+
 export function isBitcoinNetwork(name: string): name is BitcoinNetwork {
   return Object.hasOwn(NETWORKS, name)
 }

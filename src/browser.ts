@@ -1,0 +1,106 @@
+/** Rushlight in a browser tab. */
+import type { Chain, LightNode, LightNodeOptions, StoreOption, TransportName } from './driver/api.ts'
+import { LightNodeError } from './driver/api.ts'
+import { systemClock } from './driver/clock.ts'
+import { RunningLightNode } from './driver/light-node.ts'
+import { silentLog } from './driver/log.ts'
+import { checkOptions, fail } from './driver/options.ts'
+import { addressProblem } from './host/address.ts'
+import { createLibp2pHost } from './host/libp2p-host.ts'
+import { browserTransports } from './host/transports.browser.ts'
+import { createIndexedDbStore } from './store/indexeddb.ts'
+import { createMemoryStore } from './store/memory.ts'
+import type { HeaderStore } from './store/store.ts'
+import { StoreError } from './store/store.ts'
+
+export type * from './driver/api.ts'
+export { LightNodeError } from './driver/api.ts'
+export { VERSION } from './driver/version.ts'
+
+const TRANSPORTS: readonly TransportName[] = ['websockets']
+/** A tab shares its machine with others. */
+const MAX_PEERS = 32
+
+export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
+  checkOptions({ options, transports: TRANSPORTS, addressProblem })
+  if (options.listen !== undefined) fail('listen', 'nothing: a tab does not listen', options.listen)
+  const { store, storeReason } = await openableStore(options.chain, options.store ?? 'indexeddb')
+  const { chain, peers, maxPeers = MAX_PEERS, logger = silentLog } = options
+  const listeners = new AbortController()
+  const lightNode = new RunningLightNode({
+    chain,
+    peers,
+    maxPeers,
+    store,
+    storeReason,
+    host: await createLibp2pHost({
+      transports: browserTransports(),
+      headerSizeBytes: chain.headerSizeBytes,
+      log: logger,
+    }),
+    seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+    isAuthority: false,
+    clock: systemClock,
+    yieldTurn: createYield(),
+    log: logger,
+    addressProblem,
+    onStopped: async () => listeners.abort(),
+  })
+  await lightNode.start()
+  watchPlatform(lightNode, listeners.signal)
+  return lightNode
+}
+
+/** IndexedDB where it works; memory, with the reason, where it does not. */
+async function openableStore(
+  chain: Chain,
+  option: StoreOption,
+): Promise<{ store: HeaderStore; storeReason: string | undefined }> {
+  const { id, genesis, headerSizeBytes } = chain
+  const storeOptions = { chain: id, genesis, headerSizeBytes }
+  if (option === 'memory') return { store: createMemoryStore(storeOptions), storeReason: undefined }
+  if (option !== 'indexeddb') fail('store', "'indexeddb' or 'memory' in a tab", option)
+  const store = createIndexedDbStore(storeOptions)
+  try {
+    const opened = await store.open()
+    return { store: alreadyOpen(store, opened), storeReason: undefined }
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    if (error.code !== 'unavailable') throw new LightNodeError('store-unavailable', error.message, { cause: error })
+    return { store: createMemoryStore(storeOptions), storeReason: error.message }
+  }
+}
+
+/** A store that was opened to see whether it works is not opened a second time. */
+function alreadyOpen(store: HeaderStore, opened: Awaited<ReturnType<HeaderStore['open']>>): HeaderStore {
+  return {
+    kind: store.kind,
+    open: async () => opened,
+    read: (args) => store.read(args),
+    write: (writes) => store.write(writes),
+    onWritable: (callback) => store.onWritable(callback),
+    get sizeBytes() {
+      return store.sizeBytes
+    },
+    close: () => store.close(),
+  }
+}
+
+/** A message to ourselves: hidden tabs hold timers back for a second and more, messages never. */
+function createYield(): (callback: () => void) => void {
+  const { port1, port2 } = new MessageChannel()
+  const callbacks: (() => void)[] = []
+  port1.onmessage = () => callbacks.shift()?.()
+  return (callback) => {
+    callbacks.push(callback)
+    port2.postMessage(undefined)
+  }
+}
+
+/** What the browser says of network and sleep; nothing depends on it. */
+function watchPlatform(lightNode: RunningLightNode, signal: AbortSignal): void {
+  if (typeof window === 'undefined') return
+  window.addEventListener('online', () => lightNode.networkCameBack(), { signal })
+  document.addEventListener('resume', () => lightNode.woke(), { signal })
+  window.addEventListener('pageshow', (event) => event.persisted && lightNode.woke(), { signal })
+}

@@ -1,0 +1,208 @@
+import { assertNever } from '../core/assert.ts'
+import type { LightNodeCore } from '../core/core.ts'
+import type { AppEffect, Effect } from '../core/effect.ts'
+import type { AppEvent, Event } from '../core/event.ts'
+import type { Instant } from '../core/instant.ts'
+import { CLOCK_JUMP_MS } from '../core/limits.ts'
+import type { Host } from '../host/host.ts'
+import type { HeaderStore, OpenedStore } from '../store/store.ts'
+import type { Clock } from './clock.ts'
+import { Inbox } from './inbox.ts'
+import { StoreRunner } from './store-runner.ts'
+
+/** Obligation 5: no turn over 8 ms in a tab; one slice or event more may follow the check. */
+const TURN_MS_MAX = 5
+/** Verification gets its slice after so many events at the latest. */
+const EVENTS_PER_SLICE_MAX = 16
+/** The loop turns at least this often, so that a sleep is noticed and a wedge can be seen. */
+const HEARTBEAT_MS = 2_000
+
+export interface DriverOptions {
+  readonly core: LightNodeCore
+  readonly host: Host
+  readonly store: HeaderStore
+  readonly headerSizeBytes: number
+  readonly clock: Clock
+  /** Calls back in a later turn, at once and without a timer. */
+  readonly yieldTurn: (callback: () => void) => void
+  readonly onEffect: (effect: AppEffect) => void
+  /** After every turn in which anything was handled. */
+  readonly onTurn: () => void
+}
+
+/**
+ * The one loop: inbox → core → effects → I/O. Keeps the six obligations that stand on `LightNodeCore`.
+ * Nothing else touches the core's state.
+ */
+export class Driver {
+  readonly #options: DriverOptions
+  readonly #inbox = new Inbox()
+  readonly #storeRunner: StoreRunner
+  #cancelTimer: (() => void) | undefined
+  /** When the timer that is set should fire. */
+  #timerDueMs: number | undefined
+  #isTurnScheduled = false
+  /** A timeout that is due waits until this many entries were taken (obligation 3). */
+  #timeoutAfterCount: number | undefined
+  #lastTurn: Instant
+  #isStopped = false
+
+  constructor(options: DriverOptions) {
+    this.#options = options
+    this.#lastTurn = options.clock.now()
+    this.#storeRunner = new StoreRunner({
+      store: options.store,
+      headerSizeBytes: options.headerSizeBytes,
+      post: (event) => this.#put(event),
+    })
+  }
+
+  /** Opens the store, then starts the host. Rejects with `StoreError` or `HostError`; then nothing is left open. */
+  async start(): Promise<OpenedStore> {
+    const opened = await this.#storeRunner.open()
+    try {
+      await this.#options.host.start({
+        post: (event) => this.#put(event),
+        offer: (event, sizeBytes) => {
+          if (this.#isStopped) return Promise.resolve()
+          const room = this.#inbox.putMessage(event, sizeBytes)
+          this.#scheduleTurn()
+          return room
+        },
+      })
+    } catch (error) {
+      await this.#storeRunner.close()
+      throw error
+    }
+    this.#scheduleTurn()
+    return opened
+  }
+
+  post(event: AppEvent): void {
+    this.#put(event)
+  }
+
+  /** How long ago the loop turned last. */
+  get loopAgeMs(): number {
+    return this.#options.clock.now().monotonicMs - this.#lastTurn.monotonicMs
+  }
+
+  /** Closes every connection, writes what was asked for, and resolves when nothing is left. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#carryOut(this.#options.core.handle({ type: 'stop-requested' }, this.#options.clock.now()))
+    this.#isStopped = true
+    this.#cancelTimer?.()
+    this.#inbox.close()
+    await this.#options.host.stop()
+    await this.#storeRunner.close()
+  }
+
+  #put(event: Event): void {
+    if (this.#isStopped) return
+    this.#inbox.put(event)
+    this.#scheduleTurn()
+  }
+
+  #scheduleTurn(): void {
+    if (this.#isTurnScheduled || this.#isStopped) return
+    this.#isTurnScheduled = true
+    this.#options.yieldTurn(() => {
+      this.#isTurnScheduled = false
+      if (!this.#isStopped) this.#turn()
+    })
+  }
+
+  #turn(): void {
+    const { clock, core, onTurn } = this.#options
+    const start = clock.now()
+    this.#noticeClockJump(start)
+    this.#lastTurn = start
+    let eventCount = 0
+    for (let now = start; now.monotonicMs - start.monotonicMs < TURN_MS_MAX; now = clock.now()) {
+      if (this.#isStopped) return
+      if (this.#isTimeoutDue(now)) {
+        this.#timeoutAfterCount = undefined
+        this.#carryOut(core.handleTimeout(now))
+        continue
+      }
+      const isSliceDue = core.hasWork() && (this.#inbox.isEmpty || eventCount >= EVENTS_PER_SLICE_MAX)
+      if (isSliceDue) {
+        eventCount = 0
+        this.#carryOut(core.handleWork(now))
+        continue
+      }
+      const event = this.#inbox.take()
+      if (event === undefined) break
+      eventCount += 1
+      this.#carryOut(core.handle(event, now))
+    }
+    if (this.#isStopped) return
+    onTurn()
+    const nextMs = core.nextTimeout() ?? Infinity
+    if (!this.#inbox.isEmpty || core.hasWork() || nextMs <= clock.now().monotonicMs) this.#scheduleTurn()
+    this.#setTimer(nextMs)
+  }
+
+  /** Due by the clock, and everything that was queued when it came due is handled. */
+  #isTimeoutDue(now: Instant): boolean {
+    const dueMs = this.#options.core.nextTimeout()
+    if (dueMs === undefined || dueMs > now.monotonicMs) {
+      this.#timeoutAfterCount = undefined
+      return false
+    }
+    this.#timeoutAfterCount ??= this.#inbox.putCount
+    return this.#inbox.takenCount >= this.#timeoutAfterCount
+  }
+
+  #setTimer(nextMs: number): void {
+    this.#cancelTimer?.()
+    const nowMs = this.#options.clock.now().monotonicMs
+    const delayMs = Math.min(HEARTBEAT_MS, Math.max(0, nextMs - nowMs))
+    this.#timerDueMs = nowMs + delayMs
+    this.#cancelTimer = this.#options.clock.setTimer(delayMs, () => this.#scheduleTurn())
+  }
+
+  /** Obligation 6: the wall clock moved by itself, or we slept through our own timer. */
+  #noticeClockJump(now: Instant): void {
+    const last = this.#lastTurn
+    const driftMs = now.unixMs - last.unixMs - (now.monotonicMs - last.monotonicMs)
+    const lateMs = this.#timerDueMs === undefined ? 0 : Math.max(0, now.monotonicMs - this.#timerDueMs)
+    if (Math.abs(driftMs) <= CLOCK_JUMP_MS && lateMs <= CLOCK_JUMP_MS) return
+    const aheadMs = lateMs > CLOCK_JUMP_MS ? lateMs : 0
+    this.#carryOut(this.#options.core.handle({ type: 'clock-jumped', aheadMs }, now))
+  }
+
+  #carryOut(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#perform(effect)
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'dial':
+      case 'cancel-dial':
+      case 'close-connection':
+      case 'request-handshake':
+      case 'answer-handshake':
+      case 'send-message':
+        this.#options.host.perform(effect)
+        return
+      case 'load-headers':
+      case 'persist':
+        this.#storeRunner.perform(effect)
+        return
+      case 'peer-ready':
+      case 'peer-gone':
+      case 'head-changed':
+      case 'reorganised':
+      case 'status-changed':
+      case 'connect-settled':
+      case 'want-failed':
+      case 'warning':
+        this.#options.onEffect(effect)
+        return
+      default:
+        assertNever(effect)
+    }
+  }
+}

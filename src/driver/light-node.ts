@@ -1,0 +1,294 @@
+import type { Chain, Head, HeaderRecord } from '../core/chain.ts'
+import type { LightNodeCore } from '../core/core.ts'
+import type { AppEffect, ConnectSettled } from '../core/effect.ts'
+import type { PeerId } from '../core/ids.ts'
+import { isRoot, toPeerId } from '../core/ids.ts'
+import { createLightNodeCore } from '../core/light-node-core.ts'
+import type { Host } from '../host/host.ts'
+import type { HeaderStore, OpenedStore } from '../store/store.ts'
+import type { LightNode, LightNodeEventMap, Snapshot, StoreSnapshot } from './api.ts'
+import { LightNodeError } from './api.ts'
+import type { Clock } from './clock.ts'
+import { Driver } from './driver.ts'
+import { HeadStream } from './head-stream.ts'
+import type { Log } from './log.ts'
+import { Snapshots } from './snapshots.ts'
+import { AGENT } from './version.ts'
+
+export interface LightNodeParts {
+  readonly chain: Chain
+  readonly host: Host
+  readonly store: HeaderStore
+  /** Why the store is another one than was meant; undefined when it is not. */
+  readonly storeReason: string | undefined
+  readonly peers: readonly string[]
+  readonly maxPeers: number
+  /** 32 random bits. */
+  readonly seed: number
+  readonly isAuthority: boolean
+  readonly clock: Clock
+  readonly yieldTurn: (callback: () => void) => void
+  readonly log: Log
+  /** Undefined when the text can be tried; else one line. */
+  readonly addressProblem: (address: string) => string | undefined
+  /** Called once `stop` has ended all else. */
+  readonly onStopped?: () => Promise<void>
+}
+
+interface PendingConnect {
+  readonly resolve: (peer: PeerId) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** DOM's event target, with the types of our events. */
+type LightNodeEventTarget = Pick<LightNode, 'addEventListener' | 'removeEventListener'> &
+  Pick<EventTarget, 'dispatchEvent'>
+const TypedEventTarget: new () => LightNodeEventTarget = EventTarget as unknown as new () => LightNodeEventTarget
+
+/** The light node that an app holds: the driver's loop on one side, promises and DOM events on the other. */
+export class RunningLightNode extends TypedEventTarget implements LightNode {
+  readonly chain: Chain
+  readonly #parts: LightNodeParts
+  readonly #core: LightNodeCore
+  readonly #driver: Driver
+  readonly #snapshots: Snapshots
+  readonly #connects = new Map<number, PendingConnect>()
+  readonly #readiness = Promise.withResolvers<void>()
+  readonly #headStreams = new Set<HeadStream>()
+  #isReady = false
+  #nextToken = 1
+  #storeReason: string | undefined
+  #stopped: Promise<void> | undefined
+  #lastVerifiedMs: number
+
+  constructor(parts: LightNodeParts) {
+    super()
+    const { chain, host, store, clock, peers, maxPeers, seed, isAuthority, yieldTurn } = parts
+    this.#parts = parts
+    this.chain = chain
+    this.#lastVerifiedMs = clock.now().monotonicMs
+    this.#core = createLightNodeCore({ chain, ownPeer: host.peerId, agent: AGENT, peers, maxPeers, seed, isAuthority })
+    this.#driver = new Driver({
+      core: this.#core,
+      host,
+      store,
+      headerSizeBytes: chain.headerSizeBytes,
+      clock,
+      yieldTurn,
+      onEffect: (effect) => this.#onEffect(effect),
+      onTurn: () => this.#snapshots.touch(),
+    })
+    this.#snapshots = new Snapshots({
+      chain,
+      host,
+      clock,
+      view: () => this.#core.view(),
+      store: () => this.#storeSnapshot(),
+    })
+    // Nobody may be waiting when a stop rejects this.
+    this.#readiness.promise.catch(() => {})
+  }
+
+  /** Opens store and host. Rejects with `StoreError` or `HostError`; then nothing is left open. */
+  async start(): Promise<OpenedStore> {
+    const opened = await this.#driver.start()
+    this.#storeReason = this.#parts.storeReason ?? opened.reason
+    for (const detail of opened.warnings) this.#emit('warning', { code: 'store-tail-dropped', detail })
+    return opened
+  }
+
+  get peerId(): PeerId {
+    return this.#parts.host.peerId
+  }
+
+  get addresses(): readonly string[] {
+    return this.#parts.host.addresses
+  }
+
+  get head(): Head {
+    return this.#core.view().head
+  }
+
+  /** Milliseconds since the loop turned last. */
+  loopAgeMs(): number {
+    return this.#driver.loopAgeMs
+  }
+
+  /** Milliseconds since a header was verified last, or since the start. */
+  lastVerifiedAgoMs(): number {
+    return this.#parts.clock.now().monotonicMs - this.#lastVerifiedMs
+  }
+
+  uptimeMs(): number {
+    return this.#snapshots.uptimeMs
+  }
+
+  /** Headers from our own side: consecutive, whole, judged like any other. */
+  submitHeaders(headers: Uint8Array): void {
+    this.#driver.post({ type: 'headers-submitted', headers })
+  }
+
+  /** The platform says that the network is back. */
+  networkCameBack(): void {
+    this.#driver.post({ type: 'network-online' })
+  }
+
+  /** The platform says that we may have slept. */
+  woke(): void {
+    this.#driver.post({ type: 'clock-jumped', aheadMs: 0 })
+  }
+
+  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    if (this.#stopped !== undefined) throw stoppedError()
+    if (this.#isReady) return
+    const { hasTargets, peers } = this.#core.view()
+    if (!hasTargets && this.#connects.size === 0 && !this.#parts.isAuthority && peers.length === 0) {
+      throw new LightNodeError('no-peers', 'expected somebody to connect to, got no peers and no connect under way')
+    }
+    await orAborted(this.#readiness.promise, options.signal)
+  }
+
+  async connect(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerId> {
+    options.signal?.throwIfAborted()
+    if (this.#stopped !== undefined) throw stoppedError()
+    const problem = this.#parts.addressProblem(address)
+    if (problem !== undefined) throw new LightNodeError('invalid-address', problem)
+    const token = this.#nextToken++
+    const { promise, resolve, reject } = Promise.withResolvers<PeerId>()
+    this.#connects.set(token, { resolve, reject })
+    this.#driver.post({ type: 'connect-requested', token, address })
+    try {
+      return await orAborted(promise, options.signal)
+    } finally {
+      if (this.#connects.delete(token)) this.#driver.post({ type: 'connect-cancelled', token })
+    }
+  }
+
+  async disconnect(peer: PeerId | string): Promise<void> {
+    if (this.#stopped !== undefined) throw stoppedError()
+    this.#driver.post({ type: 'disconnect-requested', peer: toPeerId(peer) })
+  }
+
+  async getHeader(heightOrRoot: number | string): Promise<HeaderRecord | undefined> {
+    if (typeof heightOrRoot === 'number') {
+      return Number.isSafeInteger(heightOrRoot) && heightOrRoot >= 0 ? this.#core.tree.get(heightOrRoot) : undefined
+    }
+    return isRoot(heightOrRoot) ? this.#core.tree.get(heightOrRoot) : undefined
+  }
+
+  heads(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Head> {
+    const stream = new HeadStream({
+      first: this.head,
+      signal: options.signal,
+      onEnd: () => this.#headStreams.delete(stream),
+    })
+    if (this.#stopped === undefined) this.#headStreams.add(stream)
+    else stream.end()
+    return stream
+  }
+
+  snapshot(): Snapshot {
+    return this.#snapshots.current
+  }
+
+  subscribe(callback: () => void): () => void {
+    return this.#snapshots.subscribe(callback)
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(): Promise<void> {
+    await this.#driver.stop()
+    for (const { reject } of this.#connects.values()) reject(stoppedError())
+    this.#connects.clear()
+    this.#readiness.reject(stoppedError())
+    for (const stream of [...this.#headStreams]) stream.end()
+    this.#snapshots.stop()
+    await this.#parts.onStopped?.()
+  }
+
+  #onEffect(effect: AppEffect): void {
+    switch (effect.type) {
+      case 'head-changed':
+        this.#lastVerifiedMs = this.#parts.clock.now().monotonicMs
+        for (const stream of this.#headStreams) stream.push(effect.head)
+        this.#emit('head', effect.head)
+        return
+      case 'reorganised':
+        this.#emit('reorg', { reverted: effect.reverted, adopted: effect.adopted })
+        return
+      case 'status-changed': {
+        const { status, reason } = effect
+        this.#parts.log('status-changed', { status, reason })
+        this.#snapshots.touchNow()
+        this.#emit('status', { status, reason })
+        if ((status === 'synced' || status === 'stale') && !this.#isReady) {
+          this.#isReady = true
+          this.#readiness.resolve()
+        }
+        return
+      }
+      case 'peer-ready':
+        this.#snapshots.touchNow()
+        this.#parts.log('peer-ready', { peer: effect.peer, agent: effect.agent })
+        this.#emit('peer-ready', { peer: effect.peer, agent: effect.agent })
+        return
+      case 'peer-gone':
+        this.#snapshots.touchNow()
+        this.#parts.log('peer-gone', { peer: effect.peer, reason: effect.reason })
+        this.#emit('peer-gone', { peer: effect.peer, reason: effect.reason })
+        return
+      case 'connect-settled':
+        this.#settle(effect)
+        return
+      case 'want-failed':
+        this.#parts.log('want-failed', { root: effect.root, failure: effect.failure })
+        return
+      case 'warning':
+        if (effect.code === 'quota-exceeded' || effect.code === 'store-write-failed') this.#storeReason = effect.detail
+        this.#parts.log('warning', { code: effect.code, detail: effect.detail })
+        this.#emit('warning', { code: effect.code, detail: effect.detail })
+    }
+  }
+
+  #settle({ token, outcome }: ConnectSettled): void {
+    const pending = this.#connects.get(token)
+    this.#connects.delete(token)
+    if (outcome.type === 'ready') pending?.resolve(outcome.peer)
+    else pending?.reject(new LightNodeError(outcome.code, outcome.detail))
+  }
+
+  #emit<Type extends keyof LightNodeEventMap>(type: Type, detail: LightNodeEventMap[Type]): void {
+    this.dispatchEvent(new CustomEvent(type, { detail }))
+  }
+
+  #storeSnapshot(): Pick<StoreSnapshot, 'kind' | 'reason' | 'sizeBytes'> {
+    const { store } = this.#parts
+    return { kind: store.kind, reason: this.#storeReason, sizeBytes: store.sizeBytes }
+  }
+}
+
+function stoppedError(): LightNodeError {
+  return new LightNodeError('stopped', 'this light node was stopped')
+}
+
+/** The promise's outcome, or the signal's reason if that comes first. */
+async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return await promise
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,57 @@
+import type { LightNodeOptions, StoreOption, TransportName } from './api.ts'
+import { LightNodeError } from './api.ts'
+
+const OPTION_NAMES: ReadonlySet<string> = new Set<keyof LightNodeOptions>([
+  'chain',
+  'peers',
+  'store',
+  'transports',
+  'rtcConfiguration',
+  'maxPeers',
+  'logger',
+  'listen',
+  'announce',
+])
+
+/** Throws `LightNodeError` with one line that names the option, what was expected and what came. */
+export function checkOptions(args: {
+  readonly options: LightNodeOptions
+  readonly transports: readonly TransportName[]
+  readonly addressProblem: (address: string) => string | undefined
+}): void {
+  const { options, transports, addressProblem } = args
+  if (typeof options !== 'object' || options === null) fail('options', 'an object with chain and peers', options)
+  for (const name of Object.keys(options)) {
+    if (!OPTION_NAMES.has(name)) fail(name, `one of ${[...OPTION_NAMES].join(', ')}`, name)
+  }
+  const { chain, peers, maxPeers, logger } = options
+  const isChain = typeof chain === 'object' && chain !== null && typeof chain.createTree === 'function'
+  if (!isChain) fail('chain', "a chain, as bitcoin('mainnet') from rushlight/bitcoin", chain)
+  if (!Array.isArray(peers)) fail('peers', 'a list of multiaddrs and gateway URLs (it may be empty)', peers)
+  for (const address of peers) {
+    const problem = typeof address === 'string' ? addressProblem(address) : undefined
+    if (typeof address !== 'string') fail('peers', 'addresses as text', address)
+    if (problem !== undefined) throw new LightNodeError('invalid-address', `option peers: ${problem}`)
+  }
+  if (maxPeers !== undefined && !(Number.isSafeInteger(maxPeers) && maxPeers > 0)) {
+    fail('maxPeers', 'a whole number from 1', maxPeers)
+  }
+  if (logger !== undefined && typeof logger !== 'function') fail('logger', 'a function (event, fields)', logger)
+  for (const name of options.transports ?? []) {
+    if (!transports.includes(name)) fail('transports', `some of ${transports.join(', ')} on this platform`, name)
+  }
+}
+
+export function isDirectory(store: StoreOption | undefined): store is { readonly directory: string } {
+  return typeof store === 'object' && store !== null && typeof store.directory === 'string'
+}
+
+/** Throws `LightNodeError('invalid-option')`. */
+export function fail(name: string, expected: string, got: unknown): never {
+  throw new LightNodeError('invalid-option', `option ${name}: expected ${expected}, got ${show(got)}`)
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
+  return typeof value === 'object' && value !== null ? 'another object' : String(value)
+}

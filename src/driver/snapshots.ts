@@ -1,0 +1,143 @@
+import type { CoreView } from '../core/core.ts'
+import type { Chain } from '../core/chain.ts'
+import type { Host } from '../host/host.ts'
+import type { PeerSnapshot, Snapshot, StoreSnapshot } from './api.ts'
+import type { Clock } from './clock.ts'
+import { HeaderRate } from './rate.ts'
+import { VERSION } from './version.ts'
+
+/** Changes within any second, at most. */
+const CHANGES_PER_SECOND_MAX = 10
+/** Progress is shown this often; the rest of the ten is for what should be seen at once: status, peers. */
+const INTERVAL_MS = 150
+
+export interface SnapshotsOptions {
+  readonly chain: Chain
+  readonly host: Host
+  readonly clock: Clock
+  readonly view: () => CoreView
+  readonly store: () => Pick<StoreSnapshot, 'kind' | 'reason' | 'sizeBytes'>
+}
+
+/** The picture that the app sees: immutable, the same reference until something in it changes. */
+export class Snapshots {
+  readonly #options: SnapshotsOptions
+  readonly #startedMs: number
+  readonly #rate = new HeaderRate()
+  readonly #callbacks = new Set<() => void>()
+  #current: Snapshot
+  /** What makes two pictures the same; the uptime is left out. */
+  #fingerprint = ''
+  #builtMs = -Infinity
+  /** When it changed last, oldest first; bounded by CHANGES_PER_SECOND_MAX. */
+  #changedAtMs: number[] = []
+  #cancelTimer: (() => void) | undefined
+  #isStopped = false
+
+  constructor(options: SnapshotsOptions) {
+    this.#options = options
+    this.#startedMs = options.clock.now().monotonicMs
+    this.#current = this.#build()
+  }
+
+  get current(): Snapshot {
+    this.#refreshIfDue()
+    return this.#current
+  }
+
+  get uptimeMs(): number {
+    return this.#options.clock.now().monotonicMs - this.#startedMs
+  }
+
+  subscribe(callback: () => void): () => void {
+    // Wrapped, so that one function subscribed twice is two subscriptions.
+    const subscription = (): void => callback()
+    this.#callbacks.add(subscription)
+    return () => this.#callbacks.delete(subscription)
+  }
+
+  /** Something may have changed: looked at now, or as soon as the interval allows. */
+  touch(): void {
+    if (this.#isStopped || this.#refreshIfDue() || this.#cancelTimer !== undefined) return
+    const waitMs = this.#builtMs + INTERVAL_MS - this.#options.clock.now().monotonicMs
+    this.#cancelTimer = this.#options.clock.setTimer(waitMs, () => {
+      this.#cancelTimer = undefined
+      this.#refreshIfDue()
+    })
+  }
+
+  /** Something changed that should be seen at once. */
+  touchNow(): void {
+    if (!this.#isStopped && this.#hasRoom()) this.#refresh()
+    else this.touch()
+  }
+
+  /** The last picture, with status `stopped`. */
+  stop(): void {
+    this.#isStopped = true
+    this.#cancelTimer?.()
+    this.#refresh()
+    this.#callbacks.clear()
+  }
+
+  /** False when the last picture is too fresh to be replaced. */
+  #refreshIfDue(): boolean {
+    if (this.#isStopped) return true
+    const nowMs = this.#options.clock.now().monotonicMs
+    if (nowMs - this.#builtMs < INTERVAL_MS || !this.#hasRoom()) return false
+    this.#refresh()
+    return true
+  }
+
+  #hasRoom(): boolean {
+    const first = this.#changedAtMs[0]
+    if (first === undefined || this.#changedAtMs.length < CHANGES_PER_SECOND_MAX) return true
+    return this.#options.clock.now().monotonicMs - first >= 1_000
+  }
+
+  #refresh(): void {
+    const nowMs = this.#options.clock.now().monotonicMs
+    this.#builtMs = nowMs
+    const next = this.#build()
+    const fingerprint = fingerprintOf(next)
+    if (fingerprint === this.#fingerprint) return
+    this.#fingerprint = fingerprint
+    this.#current = next
+    this.#changedAtMs.push(nowMs)
+    if (this.#changedAtMs.length > CHANGES_PER_SECOND_MAX) this.#changedAtMs.shift()
+    for (const callback of [...this.#callbacks]) callback()
+  }
+
+  #build(): Snapshot {
+    const { chain, clock, view: readView, store, host } = this.#options
+    const view = readView()
+    const nowMs = clock.now().monotonicMs
+    const headersPerSecond = this.#rate.perSecond(view.verifiedHeight, nowMs)
+    this.#rate.record(view.verifiedHeight, nowMs)
+    return Object.freeze({
+      chain: chain.id,
+      genesis: chain.genesis,
+      status: view.status,
+      statusReason: view.statusReason,
+      head: Object.freeze(view.head),
+      progress: Object.freeze({ target: view.targetHeight, verified: view.verifiedHeight, headersPerSecond }),
+      peers: Object.freeze(view.peers.map((peer) => Object.freeze(peerSnapshot(peer, host)))),
+      store: Object.freeze({ ...store(), headerCount: view.storedHeaderCount }),
+      uptimeMs: this.uptimeMs,
+      version: VERSION,
+    })
+  }
+}
+
+function peerSnapshot(peer: CoreView['peers'][number], host: Host): PeerSnapshot {
+  const { id, transport, direction, address, agent, claimed, state, isSyncPeer, latencyMs, strikes } = peer
+  const { bytesIn, bytesOut } = host.traffic(peer.connection) ?? { bytesIn: 0, bytesOut: 0 }
+  const head = claimed === undefined ? undefined : Object.freeze({ height: claimed.height, root: claimed.root })
+  return { id, transport, direction, address, agent, head, state, isSyncPeer, latencyMs, bytesIn, bytesOut, strikes }
+}
+
+function fingerprintOf(snapshot: Snapshot): string {
+  return JSON.stringify({ ...snapshot, uptimeMs: 0 }, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString(16) : value,
+  )
+}

@@ -1,0 +1,190 @@
+/** Rushlight in Node.js: the light node of an app, and the gateway of the command line. */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIPv6 } from 'node:net'
+import type { LightNode, LightNodeOptions, Log, TransportName } from './driver/api.ts'
+import type { Chain } from './core/chain.ts'
+import { LightNodeError } from './driver/api.ts'
+import { systemClock } from './driver/clock.ts'
+import { RunningLightNode } from './driver/light-node.ts'
+import { silentLog } from './driver/log.ts'
+import { checkOptions, fail, isDirectory } from './driver/options.ts'
+import { addressProblem } from './host/address.ts'
+import type { Host } from './host/host.ts'
+import { HostError } from './host/host.ts'
+import { createLibp2pHost, createPrivateKey } from './host/libp2p-host.ts'
+import { nodejsTransports } from './host/transports.nodejs.ts'
+import type { DataFolder } from './store/data-folder.nodejs.ts'
+import { openDataFolder } from './store/data-folder.nodejs.ts'
+import { createFileStore } from './store/file.nodejs.ts'
+import { createMemoryStore } from './store/memory.ts'
+import type { HeaderStore } from './store/store.ts'
+import { StoreError } from './store/store.ts'
+
+export type * from './driver/api.ts'
+export { LightNodeError } from './driver/api.ts'
+export { VERSION } from './driver/version.ts'
+
+// What the command line is made of, besides.
+export type { HeaderTree, SliceStop } from './core/chain.ts'
+export type { HeaderStore, OpenedStore } from './store/store.ts'
+export type { BitcoinNetwork } from './bitcoin.ts'
+export { bitcoin } from './bitcoin.ts'
+export { createHeaderVerifier } from './chain/bitcoin/header-verifier.ts'
+export { mineHeader } from './chain/bitcoin/miner.ts'
+export { BITCOIN_NETWORKS } from './chain/bitcoin/networks.ts'
+export { defaultDataDirectory, openDataFolder } from './store/data-folder.nodejs.ts'
+export { createFileStore } from './store/file.nodejs.ts'
+export { StoreError } from './store/store.ts'
+
+const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets']
+/** A class of pupils at one gateway, several times over. */
+const MAX_PEERS = 256
+
+export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
+  checkOptions({ options, transports: TRANSPORTS, addressProblem })
+  const { chain, peers, maxPeers = MAX_PEERS, logger = silentLog, store: storeOption = 'memory' } = options
+  if (storeOption !== 'memory' && !isDirectory(storeOption)) {
+    fail('store', "'memory' or { directory } in Node.js", storeOption)
+  }
+  const folder = storeOption === 'memory' ? undefined : await openFolder(storeOption.directory)
+  const { listen = [], announce = [], transports = TRANSPORTS } = options
+  return await startLightNode({
+    folder,
+    chain,
+    peers,
+    maxPeers,
+    log: logger,
+    isAuthority: false,
+    makeHost: async (privateKey) =>
+      createLibp2pHost({
+        transports: nodejsTransports({ transports }),
+        listen,
+        announce,
+        headerSizeBytes: chain.headerSizeBytes,
+        log: logger,
+        ...(privateKey === undefined ? {} : { privateKey }),
+      }),
+  })
+}
+
+export interface GatewayOptions {
+  readonly chain: Chain
+  /** Data folder: headers, key, lock. */
+  readonly directory: string
+  readonly peers: readonly string[]
+  /** For HTTP and WebSockets; 0 takes any free one. TCP takes a free one of its own. */
+  readonly port: number
+  readonly host: string
+  readonly announce: readonly string[]
+  /** It makes the headers itself: a practice chain. */
+  readonly isAuthority: boolean
+  readonly log: Log
+  readonly maxPeers?: number
+  readonly httpRequestHandler: (request: IncomingMessage, response: ServerResponse) => void
+  readonly allowUpgrade: (request: IncomingMessage) => boolean
+}
+
+/** A light node that others reach: one port for page, API and WebSockets. */
+export interface Gateway extends LightNode {
+  /** The port of HTTP and WebSockets. */
+  readonly port: number
+  /** Headers from our own side: consecutive, whole, judged like any other. */
+  submitHeaders(headers: Uint8Array): void
+  /** Milliseconds since the loop turned last. */
+  loopAgeMs(): number
+  /** Milliseconds since a header was verified last, or since the start. */
+  lastVerifiedAgoMs(): number
+  uptimeMs(): number
+}
+
+/** Rejects with `LightNodeError` or, where it cannot listen, with what the operating system said as `cause`. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { chain, host, port, peers, announce, isAuthority, log, httpRequestHandler, allowUpgrade } = options
+  const ip = isIPv6(host) ? 'ip6' : 'ip4'
+  const folder = await openFolder(options.directory)
+  let listeningPort = port
+  const onListening = (actualPort: number): void => {
+    listeningPort = actualPort
+  }
+  const lightNode = await startLightNode({
+    folder,
+    chain,
+    peers,
+    maxPeers: options.maxPeers ?? MAX_PEERS,
+    log,
+    isAuthority,
+    makeHost: async (privateKey) =>
+      createLibp2pHost({
+        transports: nodejsTransports({ httpRequestHandler, allowUpgrade, onListening }),
+        listen: [`/${ip}/${host}/tcp/${port}/ws`, `/${ip}/${host}/tcp/0`],
+        announce,
+        headerSizeBytes: chain.headerSizeBytes,
+        log,
+        ...(privateKey === undefined ? {} : { privateKey }),
+      }),
+  })
+  return Object.assign(lightNode, { port: listeningPort })
+}
+
+interface StartOptions {
+  readonly folder: DataFolder | undefined
+  readonly chain: Chain
+  readonly peers: readonly string[]
+  readonly maxPeers: number
+  readonly log: Log
+  readonly isAuthority: boolean
+  readonly makeHost: (privateKey: Uint8Array | undefined) => Promise<Host>
+}
+
+async function startLightNode(options: StartOptions): Promise<RunningLightNode> {
+  const { folder, chain, peers, maxPeers, log, isAuthority, makeHost } = options
+  try {
+    const privateKey = await folder?.readOrCreateKey(createPrivateKey)
+    const lightNode = new RunningLightNode({
+      chain,
+      peers,
+      maxPeers,
+      host: await makeHost(privateKey),
+      store: storeIn(folder, chain),
+      storeReason: undefined,
+      seed: randomBytes(4).readUInt32LE(),
+      isAuthority,
+      clock: systemClock,
+      yieldTurn: (callback) => setImmediate(callback),
+      log,
+      addressProblem,
+      onStopped: async () => folder?.close(),
+    })
+    await lightNode.start()
+    return lightNode
+  } catch (error) {
+    await folder?.close()
+    throw asLightNodeError(error)
+  }
+}
+
+function storeIn(folder: DataFolder | undefined, chain: Chain): HeaderStore {
+  const { id, genesis, headerSizeBytes } = chain
+  const storeOptions = { chain: id, genesis, headerSizeBytes }
+  return folder === undefined ? createMemoryStore(storeOptions) : createFileStore({ ...storeOptions, folder })
+}
+
+async function openFolder(directory: string): Promise<DataFolder> {
+  try {
+    return await openDataFolder({ directory })
+  } catch (error) {
+    throw asLightNodeError(error)
+  }
+}
+
+function asLightNodeError(error: unknown): unknown {
+  if (error instanceof StoreError) {
+    const code = error.code === 'locked' ? 'store-locked' : 'store-unavailable'
+    return new LightNodeError(code, error.message, { cause: error })
+  }
+  if (error instanceof HostError && error.code === 'invalid-address') {
+    return new LightNodeError('invalid-address', error.message, { cause: error })
+  }
+  return error
+}
