@@ -58,11 +58,12 @@ export class Snapshots {
 
   /** Something may have changed: looked at now, or as soon as the interval allows. */
   touch(): void {
-    if (this.#isStopped || this.#refreshIfDue() || this.#cancelTimer !== undefined) return
-    const waitMs = this.#builtMs + INTERVAL_MS - this.#options.clock.now().monotonicMs
+    if (this.#isStopped || this.#cancelTimer !== undefined || this.#refreshIfDue()) return
+    const roomAtMs = this.#hasRoom() ? 0 : (this.#changedAtMs[0] ?? 0) + 1_000
+    const waitMs = Math.max(this.#builtMs + INTERVAL_MS, roomAtMs) - this.#options.clock.now().monotonicMs
     this.#cancelTimer = this.#options.clock.setTimer(waitMs, () => {
       this.#cancelTimer = undefined
-      this.#refreshIfDue()
+      this.touch()
     })
   }
 
