@@ -113,7 +113,10 @@ export class ScriptedHost implements HostSink {
     })
   }
 
-  askHandshake(connection: ConnectionId, { request = 1, timeoutMs = 20_000 } = {}): void {
+  askHandshake(
+    connection: ConnectionId,
+    { request = 1, timeoutMs = 20_000 }: { request?: number; timeoutMs?: number } = {},
+  ): void {
     const effect = { type: 'request-handshake', connection, request: toRequestId(request), info: INFO } as const
     this.host.perform({ ...effect, timeoutMs })
   }
