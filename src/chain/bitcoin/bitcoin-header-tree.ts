@@ -7,6 +7,7 @@ import type {
   SliceOutcome,
   SliceStop,
 } from '../../core/chain.ts'
+import { assert } from '../../core/assert.ts'
 import type { Root } from '../../core/ids.ts'
 import { BestChain } from './best-chain.ts'
 import type { HashHeaders } from './double-sha256.ts'
@@ -74,8 +75,11 @@ export class BitcoinHeaderTree implements HeaderTree {
     })
     this.#window = new HeaderWindow(() => this.#loadEarlier())
     this.#rules = new HeaderRules(network, this.#window)
+    const { genesisHeader } = network
     const limit = targetOfBits(network.limitBits) ?? 0n
-    this.#rows.addGenesis(network.genesisHeader, decodeTarget(network.limitBits, limit)?.work ?? [0, 0, 0, 0])
+    const target = decodeTarget(readUint32(genesisHeader, BITS_OFFSET), limit)
+    assert(target !== undefined, 'a genesis header has a target')
+    this.#rows.addGenesis(genesisHeader, target.work)
     this.#best.append(GENESIS_ROW)
     this.#index.add(rootToBytes(network.genesis), 0, GENESIS_ROW)
   }
@@ -159,7 +163,7 @@ export class BitcoinHeaderTree implements HeaderTree {
     const { headers, index, count, nowUnixMs } = args
     const start = index * HEADER_SIZE_BYTES
     let parent = this.#index.find(headers, start + PARENT_OFFSET)
-    if (parent === -1) {
+    if (parent === -1 && !this.#isGenesis(headers, start)) {
       return { addedCount: 0, knownCount: 0, headChange: undefined, stop: unconnected(headers, index) }
     }
     const roots = new Uint8Array(count * ROOT_SIZE_BYTES)
@@ -224,6 +228,12 @@ export class BitcoinHeaderTree implements HeaderTree {
       this.#rows.copy(row, headers, index * HEADER_SIZE_BYTES)
     })
     return { headers, answered: found.answered, unknown: found.unknown }
+  }
+
+  /** Genesis is in the tree without its parent. */
+  #isGenesis(headers: Uint8Array, offset: number): boolean {
+    this.#hashHeaders(headers, offset, 1, this.#scratch)
+    return this.#index.find(this.#scratch, 0) === GENESIS_ROW
   }
 
   /** Verifies and adds one header that is new to the tree, after the row `parent`. Gives its row, or why there is none. */

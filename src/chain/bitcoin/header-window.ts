@@ -1,3 +1,5 @@
+import { RETARGET_PERIOD_HEADERS } from './networks.ts'
+
 /**
  * Times and bits of the last headers of one branch: all that the rules need of a header's ancestors.
  * Bounded: 2,048 entries, enough for the first header of the period that just ended (2,016 back).
@@ -9,6 +11,9 @@ export class HeaderWindow {
   readonly #loadEarlier: (() => boolean) | undefined
   #lowHeight = 0
   #tipHeight = -1
+  /** The tip when `lastRealBits` was last asked for, and what it said; -1 for never. */
+  #walkedHeight = -1
+  #realBits = 0
 
   /** `loadEarlier` prepends the header before `lowHeight` and says whether it could; without it nothing earlier is known. */
   constructor(loadEarlier?: () => boolean) {
@@ -24,6 +29,7 @@ export class HeaderWindow {
   reset(nextHeight: number): void {
     this.#lowHeight = nextHeight
     this.#tipHeight = nextHeight - 1
+    this.#walkedHeight = -1
   }
 
   append(time: number, bits: number): void {
@@ -55,6 +61,22 @@ export class HeaderWindow {
   /** Only of heights that the window was found to reach. */
   bitsAt(height: number): number {
     return this.#bits[height & MASK] ?? 0
+  }
+
+  /**
+   * Bits of the last header of the tip's period that has others than `easiest`, those of the period's first header at the
+   * latest; `undefined` where the window ends before. Walks back no further than to where it was asked the last time.
+   */
+  lastRealBits(easiest: number): number | undefined {
+    for (let height = this.#tipHeight; height !== this.#walkedHeight; height -= 1) {
+      if (!this.reaches(height)) return undefined
+      const bits = this.bitsAt(height)
+      if (bits === easiest && height % RETARGET_PERIOD_HEADERS !== 0) continue
+      this.#realBits = bits
+      break
+    }
+    this.#walkedHeight = this.#tipHeight
+    return this.#realBits
   }
 }
 

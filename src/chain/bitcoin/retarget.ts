@@ -17,7 +17,7 @@ export function requiredBits(network: NetworkParameters, window: HeaderWindow, t
   if ((tipHeight + 1) % RETARGET_PERIOD_HEADERS === 0) return bitsOfNextPeriod(network, window)
   if (network.retargeting === 'every-period') return window.bitsAt(tipHeight)
   if (time > window.timeAt(tipHeight) + EASY_AFTER_SECONDS) return network.limitBits
-  return lastRealBits(network, window)
+  return window.lastRealBits(network.limitBits)
 }
 
 function bitsOfNextPeriod(network: NetworkParameters, window: HeaderWindow): number | undefined {
@@ -47,15 +47,4 @@ export function retarget(args: {
   const target = ((targetOfBits(args.bits) ?? 0n) * BigInt(timespanSeconds)) / BigInt(RETARGET_TIMESPAN_SECONDS)
   const limit = targetOfBits(args.limitBits) ?? 0n
   return target > limit ? args.limitBits : bitsOfTarget(target)
-}
-
-/** The bits of the last header of this period that did not make use of the 20-minute rule; those of its first at the latest. */
-function lastRealBits(network: NetworkParameters, window: HeaderWindow): number | undefined {
-  let height = window.tipHeight
-  for (;;) {
-    if (!window.reaches(height)) return undefined
-    const bits = window.bitsAt(height)
-    if (bits !== network.limitBits || height % RETARGET_PERIOD_HEADERS === 0) return bits
-    height -= 1
-  }
 }
