@@ -16,7 +16,7 @@ export interface Gateways {
 }
 
 export const test = base.extend<{ gateways: Gateways }>({
-  gateways: async ({}, use) => {
+  gateways: async ({ context }, use, testInfo) => {
     const folders: string[] = []
     const started: Gateway[] = []
     const gateways: Gateways = {
@@ -37,10 +37,20 @@ export const test = base.extend<{ gateways: Gateways }>({
       },
     }
     await use(gateways)
+    if (testInfo.status !== testInfo.expectedStatus) await tellWhatWasSeen(context, started)
     await Promise.all(started.map((gateway) => gateway.kill()))
     for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   },
 })
+
+/** What a failed test leaves to think about. */
+async function tellWhatWasSeen(context: BrowserContext, gateways: readonly Gateway[]): Promise<void> {
+  for (const page of context.pages()) {
+    const text = await page.innerText('body', { timeout: 5_000 }).catch((error: unknown) => String(error))
+    console.log(`— the page ${page.url()} showed:\n${text}`)
+  }
+  for (const gateway of gateways) console.log(`— the gateway ${gateway.url} said:\n${gateway.log()}`)
+}
 
 /** The page as a person sees it; Playwright's locators look into shadow roots. */
 export const heightOf = (page: Page) => page.locator('rushlight-head #height')

@@ -21,6 +21,8 @@ export interface Gateway {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
   readonly port: number
+  /** All that it printed so far. */
+  log(): string
   /** As a crash would: no goodbye. Resolves when the process has ended; harmless when it already has. */
   kill(): Promise<void>
 }
@@ -33,9 +35,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     child.kill('SIGKILL')
     await ended
   }
+  const said: string[] = []
+  for (const output of [child.stdout, child.stderr]) output.on('data', (chunk: Buffer) => said.push(chunk.toString()))
+  const log = (): string => said.join('')
   try {
-    const url = await pageAddressOf(child)
-    return { url, port: Number(new URL(url).port), kill }
+    const url = await pageAddressOf(child, log)
+    return { url, port: Number(new URL(url).port), log, kill }
   } catch (error) {
     await kill()
     throw error
@@ -54,23 +59,20 @@ function flagsOf({ directory, chain, port = 0, isPractice = false, flags = [] }:
   return [...chainFlags, '--data', directory, '--port', String(port), ...flags]
 }
 
-async function pageAddressOf(child: ChildProcess): Promise<string> {
-  let said = ''
+async function pageAddressOf(child: ChildProcess, log: () => string): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => {
       clearTimeout(timer)
-      reject(new Error(`the gateway ${why}; it said:\n${said}`))
+      reject(new Error(`the gateway ${why}; it said:\n${log()}`))
     }
     const timer = setTimeout(() => fail(`printed no page address in ${START_LIMIT_MS} ms`), START_LIMIT_MS)
-    const listen = (chunk: Buffer): void => {
-      said += chunk.toString()
-      const url = /page: (http:\/\/\S+?)\/?\s/.exec(said)?.[1]
+    const listen = (): void => {
+      const url = /page: (http:\/\/\S+?)\/?\s/.exec(log())?.[1]
       if (url === undefined) return
       clearTimeout(timer)
       resolve(url)
     }
     child.stdout?.on('data', listen)
-    child.stderr?.on('data', listen)
     child.once('error', (cause) => fail(`could not be run: ${cause.message}`))
     child.once('close', (code) => fail(`ended with exit code ${code}`))
   })
