@@ -1,12 +1,15 @@
 import type { PeerId, Root } from './ids.ts'
 
-/** Where a batch of headers came from, which decides what follows from it. */
-export type BatchSource =
+/** What a peer sent, and how: it decides what follows from it. */
+export type PeerSource =
   /** An answer to get-headers. */
   | { readonly type: 'range'; readonly peer: PeerId }
   | { readonly type: 'announcement'; readonly peer: PeerId }
   /** An answer to get-ancestors: several runs may stand in it. */
   | { readonly type: 'ancestors'; readonly peer: PeerId; readonly roots: readonly Root[] }
+
+type BatchSource =
+  | PeerSource
   /** Read back from the store. */
   | { readonly type: 'store'; readonly fromHeight: number }
   /** Mined or imported on our own side. */
@@ -20,6 +23,8 @@ export interface Batch {
   readonly last: Root
   /** The first header that is not verified yet. */
   index: number
+  /** Of those verified, how many were new. */
+  addedCount: number
 }
 
 /**
@@ -38,8 +43,8 @@ export class BatchQueue {
     return this.#batches[0]
   }
 
-  push(batch: Batch): void {
-    this.#batches.push(batch)
+  push(batch: Omit<Batch, 'index' | 'addedCount'>): void {
+    this.#batches.push({ ...batch, index: 0, addedCount: 0 })
   }
 
   removeFirst(): void {
@@ -80,6 +85,6 @@ export class BatchQueue {
   }
 }
 
-export function peerOf(source: BatchSource): PeerId | undefined {
+function peerOf(source: BatchSource): PeerId | undefined {
   return 'peer' in source ? source.peer : undefined
 }

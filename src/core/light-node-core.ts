@@ -93,19 +93,19 @@ class Core implements LightNodeCore {
       case 'peer-misbehaved':
         return this.#connectionFault(event, nowMs)
       case 'store-opened':
-        return this.#sync.storeOpened(event, now)
+        return this.#sync.verification.storeOpened(event, now)
       case 'headers-loaded':
-        return this.#sync.headersLoaded(event, now)
+        return this.#sync.verification.headersLoaded(event, now)
       case 'load-failed':
-        return this.#sync.loadFailed(event, now)
+        return this.#sync.verification.loadFailed(event, now)
       case 'persisted':
-        return this.#sync.writer.persisted(event, nowMs)
+        return this.#sync.verification.writer.persisted(event, nowMs)
       case 'persist-failed':
-        return this.#sync.writer.persistFailed(event, nowMs)
+        return this.#sync.verification.writer.persistFailed(event, nowMs)
       case 'store-became-writable':
-        return this.#sync.storeBecameWritable(event, now)
+        return this.#sync.verification.storeBecameWritable(event, now)
       case 'headers-submitted':
-        return this.#sync.submit(event.headers)
+        return this.#sync.verification.submit(event.headers)
       case 'connect-requested':
         return this.#connect(event, nowMs)
       case 'connect-cancelled':
@@ -128,7 +128,7 @@ class Core implements LightNodeCore {
     if (connection === undefined) return
     const { peer } = connection
     if (event.type === 'sync-stream-failed') {
-      this.#sync.streamFailed(peer, connection.id, nowMs)
+      this.#sync.streamFailed({ peer, connection: connection.id, nowMs })
       return
     }
     this.#sync.forgetLiar(peer)
@@ -177,7 +177,7 @@ class Core implements LightNodeCore {
   }
 
   hasWork(): boolean {
-    return !this.#isStopped && this.#sync.hasWork
+    return !this.#isStopped && !this.#sync.verification.queue.isEmpty
   }
 
   handleWork(now: Instant): readonly Effect[] {
@@ -189,7 +189,7 @@ class Core implements LightNodeCore {
   #endStep(now: Instant): readonly Effect[] {
     this.#drainNotices(now)
     if (!this.#isStopped) {
-      if (!this.#sync.isOpening) this.#dials.dialDue(now.monotonicMs)
+      if (this.#sync.verification.stored.phase !== 'opening') this.#dials.dialDue(now.monotonicMs)
       this.#sync.settle(now)
     }
     this.#updateStatus(now)
@@ -214,7 +214,7 @@ class Core implements LightNodeCore {
           break
         }
         case 'connection-lost':
-          this.#sync.connectionLost(notice.peer, notice.connection, now.monotonicMs)
+          this.#sync.connectionLost({ ...notice, againMs: now.monotonicMs })
           break
         case 'message':
           if (this.#lifecycle.connection(notice.connection) !== undefined) this.#sync.message({ ...notice, now })
@@ -235,8 +235,9 @@ class Core implements LightNodeCore {
 
   #currentStatus(now: Instant): { status: Status; reason: string } {
     if (this.#isStopped) return { status: 'stopped', reason: 'stopped' }
-    if (this.#sync.isOpening) return { status: 'starting', reason: 'opening the store' }
-    if (!this.#sync.isRunning) return { status: 'starting', reason: 'verifying the stored headers' }
+    const { stored } = this.#sync.verification
+    if (stored.phase === 'opening') return { status: 'starting', reason: 'opening the store' }
+    if (stored.phase === 'verifying') return { status: 'starting', reason: 'verifying the stored headers' }
     if (this.#options.isAuthority && this.#sync.isInStep) {
       return { status: 'synced', reason: 'makes this practice chain itself' }
     }
@@ -264,12 +265,12 @@ class Core implements LightNodeCore {
   }
 
   #syncingReason(): string {
-    if (this.#sync.hasWork || this.#sync.syncPeer !== undefined) return 'fetching and verifying headers'
+    if (this.hasWork() || this.#sync.syncPeer !== undefined) return 'fetching and verifying headers'
     if (this.#sync.servingPeerCount === 0) return 'no peer here serves headers'
     if (this.tree.tip.work < this.#options.chain.minimumChainWork) {
       return 'the best chain that peers have shown has less work than this network is known to have'
     }
-    if (this.#sync.waitsForTheFuture) return "peers' headers are ahead of this machine's clock: is it right?"
+    if (this.#sync.verification.future.size > 0) return "peers' headers are ahead of this machine's clock: is it right?"
     return 'asking peers for headers'
   }
 
@@ -286,7 +287,7 @@ class Core implements LightNodeCore {
       targetHeight: claims.length === 0 ? undefined : Math.max(head.height, ...claims),
       verifiedHeight: this.tree.tip.height,
       peers,
-      storedHeaderCount: this.#sync.storedHeaderCount,
+      storedHeaderCount: this.#sync.verification.storedHeaderCount,
     }
   }
 

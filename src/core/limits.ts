@@ -96,7 +96,9 @@ export const ROOTS_PER_REQUEST_MAX = 2_000
 export const ABANDONED_REQUESTS_PER_PEER_MAX = 16
 /** Runs of headers from the near future that wait for their time, one a peer. */
 export const FUTURE_RUNS_MAX = 64
-/** A header from the near future is tried again at the latest after this. */
+/** A header from the near future is tried again at the earliest after this, … */
+export const FUTURE_RETRY_MS_MIN = 1_000
+/** … and at the latest after this. */
 export const FUTURE_RETRY_MS_MAX: number = 10 * 60_000
 /** Locator entries in one request: 10 dense and one per doubling is below 45 for any height under 2^32. */
 export const LOCATOR_ROOTS_MAX = 64

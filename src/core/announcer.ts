@@ -1,0 +1,51 @@
+import type { HeaderTree } from './chain.ts'
+import type { Effect } from './effect.ts'
+import type { ConnectionId, PeerId, Root } from './ids.ts'
+import { ANNOUNCED_HEADERS_MAX } from './limits.ts'
+import type { SyncPeer } from './sync-peer.ts'
+
+/** Tells peers of a new head, each once, and nobody who sent it to us. */
+export class Announcer {
+  readonly #tree: HeaderTree
+  readonly #effects: Effect[]
+  readonly #connectionOf: (peer: PeerId) => ConnectionId | undefined
+  #announced: Root
+  /** Lowest height that changed since the last announcement. */
+  #changedFrom = Infinity
+
+  constructor(options: {
+    tree: HeaderTree
+    effects: Effect[]
+    connectionOf: (peer: PeerId) => ConnectionId | undefined
+  }) {
+    this.#tree = options.tree
+    this.#effects = options.effects
+    this.#connectionOf = options.connectionOf
+    this.#announced = options.tree.tip.root
+  }
+
+  headChanged(commonHeight: number): void {
+    this.#changedFrom = Math.min(this.#changedFrom, commonHeight + 1)
+  }
+
+  /** All that changed when that is little, so that it connects at once; else the head alone, and peers fetch the rest. */
+  announce(peers: Iterable<SyncPeer>): void {
+    const { height, root, work } = this.#tree.tip
+    if (root === this.#announced) return
+    const isLittle = height - this.#changedFrom < ANNOUNCED_HEADERS_MAX
+    const fromHeight = isLittle ? this.#changedFrom : height
+    for (const peer of peers) {
+      const connection = this.#connectionOf(peer.peer)
+      if (peer.delivered === root || peer.told === root || connection === undefined) continue
+      peer.told = root
+      const headers = this.#tree.range({ fromHeight, count: height - fromHeight + 1 })
+      this.#effects.push({
+        type: 'send-message',
+        connection,
+        message: { type: 'announce', headers, head: { height, root, work } },
+      })
+    }
+    this.#announced = root
+    this.#changedFrom = Infinity
+  }
+}

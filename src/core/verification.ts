@@ -1,0 +1,228 @@
+import type { Batch, PeerSource } from './batch-queue.ts'
+import { BatchQueue } from './batch-queue.ts'
+import type { Chain, HeaderSummary, HeaderTree, SliceOutcome, SliceStop } from './chain.ts'
+import type { Effect } from './effect.ts'
+import type { HeadersLoaded, LoadFailed, StoreBecameWritable, StoreOpened } from './event.ts'
+import { FutureHeaders } from './future-headers.ts'
+import type { PeerId, Root } from './ids.ts'
+import type { Instant } from './instant.ts'
+import * as limits from './limits.ts'
+import { StoredChain } from './stored-chain.ts'
+import { StoreWriter } from './store-writer.ts'
+
+/** What came of a batch that a peer sent. */
+export type Finding =
+  /** All of it keeps every rule. */
+  | { readonly type: 'verified'; readonly source: PeerSource; readonly last: Root; readonly addedCount: number }
+  | { readonly type: 'invalid'; readonly source: PeerSource; readonly detail: string }
+  /** Header `index` follows nothing that we have. */
+  | { readonly type: 'unconnected'; readonly source: PeerSource; readonly index: number }
+  /** The rest cannot be used now: its time has not come, or the side rows are full. Nobody's fault. */
+  | { readonly type: 'unusable'; readonly source: PeerSource; readonly retryMs: number | undefined }
+  /** Our own: the best chain went on without a peer. */
+  | { readonly type: 'own'; readonly last: Root }
+
+export interface VerificationOptions {
+  readonly chain: Chain
+  readonly tree: HeaderTree
+  readonly effects: Effect[]
+  /** The best chain is the same as before up to and with this height. */
+  readonly onHeadChanged: (commonHeight: number) => void
+  /** The stored headers are verified: from now on headers come from peers and from our own side. */
+  readonly onRunning: (now: Instant) => void
+}
+
+/**
+ * The way of a header into the tree: queued, verified a slice at a time, stored.
+ * 1. Nothing but `verifySlice` adds to the tree.
+ * 2. What is stored is verified first; until then nothing else is.
+ */
+export class Verification {
+  readonly queue: BatchQueue = new BatchQueue()
+  readonly future: FutureHeaders = new FutureHeaders()
+  readonly stored: StoredChain
+  readonly writer: StoreWriter
+  readonly #options: VerificationOptions
+  /** Own headers that came before the stored ones were verified; bounded by QUEUED_BATCHES_MAX. */
+  #heldOwn: Uint8Array[] = []
+
+  constructor(options: VerificationOptions) {
+    this.#options = options
+    this.stored = new StoredChain(options)
+    this.writer = new StoreWriter(options)
+  }
+
+  get isRunning(): boolean {
+    return this.stored.phase === 'done'
+  }
+
+  get storedHeaderCount(): number {
+    return this.isRunning ? this.writer.storedCount : this.stored.headerCount
+  }
+
+  /** Undefined while the batch goes on, and for what is not a peer's. */
+  verifySlice(now: Instant): Finding | undefined {
+    const batch = this.queue.first
+    if (batch === undefined) return undefined
+    const { headers, index } = batch
+    const count = Math.min(limits.HEADERS_PER_SLICE, batch.headerCount - index)
+    const outcome = this.#options.tree.add({ headers, index, count, nowUnixMs: now.unixMs })
+    batch.addedCount += outcome.addedCount
+    if (outcome.headChange !== undefined && this.isRunning) this.#headChanged(outcome.headChange, now)
+    if (outcome.stop !== undefined) {
+      this.queue.removeFirst()
+      return this.#stopped(batch, outcome.stop, now)
+    }
+    batch.index += count
+    if (batch.index < batch.headerCount) return undefined
+    this.queue.removeFirst()
+    return this.#finished(batch, now)
+  }
+
+  #headChanged(change: NonNullable<SliceOutcome['headChange']>, now: Instant): void {
+    const { commonHeight, reverted } = change
+    if (reverted.length > 0) {
+      this.#options.effects.push({ type: 'reorganised', reverted, adopted: this.#summariesAbove(commonHeight) })
+    }
+    this.writer.headChanged(commonHeight)
+    this.#options.onHeadChanged(commonHeight)
+    this.writer.pump(now.monotonicMs)
+  }
+
+  #summariesAbove(commonHeight: number): readonly HeaderSummary[] {
+    const { tree } = this.#options
+    const summaries: HeaderSummary[] = []
+    for (let height = commonHeight + 1; height <= tree.tip.height; height += 1) {
+      const summary = tree.summary(height)
+      if (summary !== undefined) summaries.push(summary)
+    }
+    return summaries
+  }
+
+  #finished(batch: Batch, now: Instant): Finding | undefined {
+    const { source, last, addedCount } = batch
+    switch (source.type) {
+      case 'store':
+        if (this.stored.isWholeAt(source.fromHeight + batch.headerCount)) this.#run(undefined, now)
+        else this.stored.loadMore()
+        return undefined
+      case 'own':
+        return { type: 'own', last }
+      default:
+        return { type: 'verified', source, last, addedCount }
+    }
+  }
+
+  #stopped(batch: Batch, stop: SliceStop, now: Instant): Finding | undefined {
+    const { source } = batch
+    const why = stop.type === 'invalid' ? `breaks ${stop.rule}: ${stop.message}` : `is ${stop.type}`
+    if (source.type === 'store') {
+      const height = source.fromHeight + stop.index
+      this.#run(`stored headers from height ${height} on are dropped and fetched anew: the first ${why}`, now)
+      return undefined
+    }
+    if (source.type === 'own') {
+      this.#options.effects.push({ type: 'warning', code: 'own-header-refused', detail: `header ${stop.index} ${why}` })
+      return undefined
+    }
+    this.queue.dropOf(source.peer)
+    switch (stop.type) {
+      case 'invalid':
+        return { type: 'invalid', source, detail: `header at height ${stop.height} ${why}` }
+      case 'unconnected':
+        return { type: 'unconnected', source, index: stop.index }
+      case 'no-room':
+        return { type: 'unusable', source, retryMs: undefined }
+      case 'future':
+        return { type: 'unusable', source, retryMs: this.#keepForLater(batch, source.peer, stop, now) }
+    }
+  }
+
+  /** An early header is not invalid for ever: kept, told once, and tried again when its time has come. */
+  #keepForLater(batch: Batch, peer: PeerId, stop: Extract<SliceStop, { type: 'future' }>, now: Instant): number {
+    const headers = batch.headers.slice(stop.index * this.#options.chain.headerSizeBytes)
+    const aheadMs = stop.untilUnixMs - now.unixMs
+    const dueMs = now.monotonicMs + Math.min(limits.FUTURE_RETRY_MS_MAX, Math.max(limits.FUTURE_RETRY_MS_MIN, aheadMs))
+    if (this.future.add({ peer, headers, last: batch.last, dueMs })) {
+      const minutes = Math.ceil(aheadMs / 60_000)
+      const detail = `the header at height ${stop.height} is ${minutes} min too far ahead of this machine's clock; kept for later`
+      this.#options.effects.push({ type: 'warning', code: 'future-header', detail })
+    }
+    return dueMs
+  }
+
+  /** Headers whose time has come are verified again, as if they were announced now. */
+  handleTimeout(nowMs: number): void {
+    for (const { peer, headers, last } of this.future.takeDue(nowMs)) {
+      const headerCount = headers.length / this.#options.chain.headerSizeBytes
+      this.queue.push({ source: { type: 'announcement', peer }, headers, headerCount, last })
+    }
+    this.writer.pump(nowMs)
+  }
+
+  nextTimeout(): number {
+    return Math.min(this.future.nextDueMs ?? Infinity, this.writer.nextTimeout() ?? Infinity)
+  }
+
+  submit(headers: Uint8Array): void {
+    const { chain, effects, tree } = this.#options
+    if (headers.length === 0 || headers.length % chain.headerSizeBytes !== 0) {
+      const detail = `expected whole headers of ${chain.headerSizeBytes} bytes, got ${headers.length} bytes`
+      effects.push({ type: 'warning', code: 'own-header-refused', detail })
+    } else if (this.isRunning) {
+      const { count, last } = tree.inspect(headers)
+      this.queue.push({ source: { type: 'own' }, headers, headerCount: count, last })
+    } else if (this.#heldOwn.length < limits.QUEUED_BATCHES_MAX) this.#heldOwn.push(headers)
+    else
+      effects.push({ type: 'warning', code: 'own-header-refused', detail: 'the stored headers are not verified yet' })
+  }
+
+  storeOpened(event: StoreOpened, now: Instant): void {
+    if (this.stored.phase !== 'opening') return
+    this.stored.opened(event)
+    if (this.isRunning) this.#run(undefined, now)
+  }
+
+  headersLoaded(event: HeadersLoaded, now: Instant): void {
+    if (this.stored.phase !== 'verifying') return
+    const { headers, fromHeight } = event
+    const headerCount = Math.floor(headers.length / this.#options.chain.headerSizeBytes)
+    if (!this.stored.loaded({ fromHeight, headerCount })) {
+      this.#run(`expected ${this.stored.headerCount} stored headers, could read ${fromHeight}`, now)
+      return
+    }
+    const { last } = this.#options.tree.inspect(headers)
+    this.queue.push({ source: { type: 'store', fromHeight }, headers, headerCount, last })
+    this.stored.loadMore()
+  }
+
+  loadFailed(event: LoadFailed, now: Instant): void {
+    this.#options.effects.push({ type: 'warning', code: 'store-read-failed', detail: event.reason })
+    if (this.stored.phase === 'verifying') this.#run(undefined, now)
+  }
+
+  /** opening | verifying → running, with as many stored headers as kept every rule. */
+  #run(dropped: string | undefined, now: Instant): void {
+    const { effects, tree } = this.#options
+    this.queue.dropStored()
+    this.stored.finish()
+    if (dropped !== undefined) effects.push({ type: 'warning', code: 'store-tail-dropped', detail: dropped })
+    const matchingCount = this.stored.headerCount === 0 ? 0 : tree.tip.height + 1
+    if (this.stored.isWritable) this.writer.enable(matchingCount, now.monotonicMs)
+    else this.writer.matched(matchingCount)
+    for (const headers of this.#heldOwn.splice(0)) this.submit(headers)
+    this.#options.onRunning(now)
+  }
+
+  storeBecameWritable(event: StoreBecameWritable, now: Instant): void {
+    const { tree } = this.#options
+    const match = event.samples.find(({ height, header }) => tree.summary(height)?.root === tree.rootOf(header))
+    this.writer.enable(match === undefined ? 0 : match.height + 1, now.monotonicMs)
+  }
+
+  stop(): void {
+    this.queue.clear()
+    this.future.clear()
+    this.writer.stop()
+  }
+}
