@@ -5,12 +5,14 @@ import type { Terminal } from './terminal.ts'
 /** A sync moves the head hundreds of times a second; one line in this time is enough to read. */
 const HEAD_LINE_INTERVAL_MS = 1_000
 
-/** Writes one line an event, and the progress line while there is something to catch up with. Returns what ends it. */
+/**
+ * Adds head and reorg lines to what the gateway logs itself (status, peers, warnings), and the progress line while there
+ * is something to catch up with. Returns what ends it.
+ */
 export function logEvents(gateway: Gateway, options: { readonly terminal: Terminal; readonly log: Log }): () => void {
   const { terminal, log } = options
   let headTimer: NodeJS.Timeout | undefined
   let headLoggedMs = -Infinity
-  let shownStatus = ''
 
   const logHead = (): void => {
     headTimer = undefined
@@ -30,18 +32,6 @@ export function logEvents(gateway: Gateway, options: { readonly terminal: Termin
       head: adopted.at(-1)?.root,
     })
   })
-  gateway.addEventListener('peer-ready', ({ detail }) => log('peer-ready', { peer: detail.peer, agent: detail.agent }))
-  gateway.addEventListener('peer-gone', ({ detail }) => log('peer-gone', { peer: detail.peer, reason: detail.reason }))
-  gateway.addEventListener('warning', ({ detail }) => log('warning', { code: detail.code, detail: detail.detail }))
-
-  const logStatus = (): void => {
-    const { status, statusReason } = gateway.snapshot()
-    if (status !== shownStatus) log('status', { status, reason: statusReason })
-    shownStatus = status
-  }
-  gateway.addEventListener('status', logStatus)
-  logStatus()
-
   const unsubscribe = gateway.subscribe(() => terminal.progress(progressLine(gateway)))
   return () => {
     clearTimeout(headTimer)
