@@ -45,6 +45,10 @@ export class Driver {
   /** A timeout that is due waits until this many entries were taken (obligation 3). */
   #timeoutAfterCount: number | undefined
   #lastTurn: Instant
+  /** Asked for and not carried out yet, oldest first: an app that stops us in the middle of one only adds to them. */
+  #effects: Effect[] = []
+  #isCarryingOut = false
+  #isStarted = false
   #isStopped = false
 
   constructor(options: DriverOptions) {
@@ -57,7 +61,10 @@ export class Driver {
     })
   }
 
-  /** Opens the store, then starts the host. Rejects with `StoreError` or `HostError`; then nothing is left open. */
+  /**
+   * Opens the store, then starts the host; only then does the loop turn, so that no dial comes too early and the app can
+   * listen before anything is told. Rejects with `StoreError` or `HostError`; then nothing is left open.
+   */
   async start(): Promise<OpenedStore> {
     const opened = await this.#storeRunner.open()
     try {
@@ -74,6 +81,7 @@ export class Driver {
       await this.#storeRunner.close()
       throw error
     }
+    this.#isStarted = true
     this.#scheduleTurn()
     return opened
   }
@@ -105,7 +113,7 @@ export class Driver {
   }
 
   #scheduleTurn(): void {
-    if (this.#isTurnScheduled || this.#isStopped) return
+    if (this.#isTurnScheduled || !this.#isStarted || this.#isStopped) return
     this.#isTurnScheduled = true
     this.#options.yieldTurn(() => {
       this.#isTurnScheduled = false
@@ -174,7 +182,16 @@ export class Driver {
   }
 
   #carryOut(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#perform(effect)
+    this.#effects.push(...effects)
+    if (this.#isCarryingOut) return
+    this.#isCarryingOut = true
+    try {
+      for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) {
+        this.#perform(effect)
+      }
+    } finally {
+      this.#isCarryingOut = false
+    }
   }
 
   #perform(effect: Effect): void {
