@@ -20,7 +20,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): HeaderStor
 type Access =
   | { readonly mode: 'closed' }
   | { readonly mode: 'reader'; readonly reason: string }
-  | { readonly mode: 'writer'; readonly release: () => void }
+  | { readonly mode: 'writer'; readonly release: () => Promise<void> }
   | { readonly mode: 'lost'; readonly reason: string }
 
 const NO_WEB_LOCKS = 'this page has no Web Locks (they need https or localhost), so headers are read but not kept'
@@ -57,7 +57,10 @@ class IndexedDbStore implements HeaderStore {
       const release = locks === undefined ? undefined : await this.#hold(locks, false)
       if (release !== undefined) this.#access = { mode: 'writer', release }
       else this.#access = { mode: 'reader', reason: locks === undefined ? NO_WEB_LOCKS : OTHER_TAB }
-      const database = await openChunkDatabase(this.#name, () => this.#end({ mode: 'lost', reason: DATABASE_GONE }))
+      const database = await openChunkDatabase(
+        this.#name,
+        () => void this.#end({ mode: 'lost', reason: DATABASE_GONE }),
+      )
       this.#database = database
       if (signal.aborted) throw new StoreError('unavailable', 'the store was closed while it opened')
       const opened = await this.#load()
@@ -101,22 +104,21 @@ class IndexedDbStore implements HeaderStore {
   }
 
   close(): Promise<void> {
-    this.#end({ mode: 'closed' })
-    return Promise.resolve()
+    return this.#end({ mode: 'closed' })
   }
 
-  /** Transactions under way still finish, before those of the next writer. */
-  #end(access: Access): void {
+  /** Transactions under way still finish, before those of the next writer. Resolves when the lock is free. */
+  async #end(access: Access): Promise<void> {
     const before = this.#access
     this.#access = access
     this.#waiting.abort()
     this.#database?.close()
     this.#database = undefined
-    if (before.mode === 'writer') before.release()
+    if (before.mode === 'writer') await before.release()
   }
 
-  #hold(locks: LockManager, isWaiting: boolean): Promise<(() => void) | undefined> {
-    const onLost = (): void => this.#end({ mode: 'lost', reason: LOCK_TAKEN })
+  #hold(locks: LockManager, isWaiting: boolean): Promise<(() => Promise<void>) | undefined> {
+    const onLost = (): void => void this.#end({ mode: 'lost', reason: LOCK_TAKEN })
     return holdWebLock({ locks, name: this.#name, isWaiting, signal: this.#waiting.signal, onLost })
   }
 
@@ -126,14 +128,14 @@ class IndexedDbStore implements HeaderStore {
     try {
       const release = await this.#hold(locks, true)
       if (release === undefined) return
-      if (signal.aborted) return release()
+      if (signal.aborted) return await release()
       this.#access = { mode: 'writer', release }
       const opened = await this.#load()
       if (this.#onWritable === undefined) this.#untold = opened
       else this.#onWritable(opened)
     } catch (error) {
       if (signal.aborted) return // given up by `close`, or the database has gone, which `write` will tell
-      this.#end({ mode: 'lost', reason: toStoreError('lost-lock', error).message })
+      await this.#end({ mode: 'lost', reason: toStoreError('lost-lock', error).message })
     }
   }
 

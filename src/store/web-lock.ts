@@ -1,6 +1,6 @@
 /**
  * Holds a Web Lock until it is released, or the page is gone.
- * Resolves to what releases it, or to undefined when `isWaiting` is false and somebody else has it.
+ * Resolves to what releases it (and resolves when others can have it), or to undefined when `isWaiting` is false and somebody else has it.
  * Rejects when waiting was given up by `signal` or the browser refuses. `onLost` is called when the lock is taken from us.
  */
 export function holdWebLock(args: {
@@ -9,9 +9,9 @@ export function holdWebLock(args: {
   readonly isWaiting: boolean
   readonly signal: AbortSignal
   readonly onLost: () => void
-}): Promise<(() => void) | undefined> {
+}): Promise<(() => Promise<void>) | undefined> {
   const { locks, name, isWaiting, signal, onLost } = args
-  const { promise, resolve, reject } = Promise.withResolvers<(() => void) | undefined>()
+  const { promise, resolve, reject } = Promise.withResolvers<(() => Promise<void>) | undefined>()
   let isHeld = false
   const hold = (lock: Lock | null): Promise<void> | undefined => {
     if (lock === null) {
@@ -23,12 +23,13 @@ export function holdWebLock(args: {
       resolve(() => {
         isHeld = false
         resolveHeld()
+        return done
       })
     })
   }
   // The two options exclude each other.
   const options: LockOptions = isWaiting ? { signal } : { ifAvailable: true }
-  locks.request(name, options, hold).catch((error: unknown) => {
+  const done: Promise<void> = locks.request(name, options, hold).catch((error: unknown) => {
     if (isHeld) onLost()
     else reject(error instanceof Error ? error : new Error(String(error)))
   })

@@ -2,13 +2,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { HeaderStore, StoreOptions, StoreWrite } from '../../src/store/store.ts'
 import { StoreError } from '../../src/store/store.ts'
-
-export const HEADER_SIZE_BYTES = 80
-export const STORE_OPTIONS: StoreOptions = {
-  chain: 'bitcoin:regtest',
-  genesis: '0f'.repeat(32),
-  headerSizeBytes: HEADER_SIZE_BYTES,
-}
+import { makeHeaders, STORE_OPTIONS, StoreModel } from './store-model.ts'
 
 /** A place that stores are opened on, one after another. */
 export interface StorePlace {
@@ -18,39 +12,7 @@ export interface StorePlace {
   remove(): Promise<void>
 }
 
-/** `count` headers like no others: each is filled from `seed` and its index. */
-export function makeHeaders(seed: number, count: number): Uint8Array {
-  const headers = new Uint8Array(count * HEADER_SIZE_BYTES)
-  const words = new Uint32Array(headers.buffer)
-  for (let index = 0; index < words.length; index += 1)
-    words[index] = Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(index, 0x85ebca6b)
-  return headers
-}
-
-/** What a store should hold: the plainest thing that can be said about writes. */
-export class StoreModel {
-  content: Uint8Array = new Uint8Array(0)
-  work = 0n
-
-  apply(write: StoreWrite): void {
-    const kept = this.content.subarray(0, write.truncateTo * HEADER_SIZE_BYTES)
-    const content = new Uint8Array(kept.length + write.append.length)
-    content.set(kept)
-    content.set(write.append, kept.length)
-    this.content = content
-    this.work = write.work
-  }
-
-  get headerCount(): number {
-    return this.content.length / HEADER_SIZE_BYTES
-  }
-
-  slice(fromHeight: number, count: number): Uint8Array {
-    return this.content.slice(fromHeight * HEADER_SIZE_BYTES, (fromHeight + count) * HEADER_SIZE_BYTES)
-  }
-}
-
-/** Bytes are compared by digest-free equality: `toEqual` on large arrays takes seconds. */
+/** `toEqual` on large arrays takes seconds. */
 export function expectSameBytes(found: Uint8Array, expected: Uint8Array): void {
   expect(found.length).toBe(expected.length)
   expect(found.findIndex((byte, index) => byte !== expected[index])).toBe(-1)
