@@ -1,0 +1,42 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { RootIndex } from './root-index.ts'
+
+/** Roots that crowd into one part and few slots, so that they meet. */
+function rootOf(number: number): Uint8Array {
+  const root = new Uint8Array(32)
+  root[0] = number % 5 === 0 ? 255 : number % 7
+  root[4] = number % 3
+  root[31] = number
+  return root
+}
+
+test('what is added is found until it is removed, whatever stands in its way', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 99 }), { maxLength: 300 }), (numbers) => {
+      const roots = Array.from({ length: 100 }, (_, number) => rootOf(number))
+      const index = new RootIndex({
+        isRootOf: (row, bytes, offset) => rootOf(row).every((byte, at) => byte === bytes[offset + at]),
+        readRoot: (row, target) => {
+          target.set(rootOf(row))
+        },
+      })
+      const held = new Set<number>()
+      for (const number of numbers) {
+        const root = rootOf(number)
+        if (held.delete(number)) index.remove(root, 0, number)
+        else {
+          index.add(root, 0, number)
+          held.add(number)
+        }
+      }
+      expect(roots.map((root) => index.find(root, 0))).toEqual(
+        roots.map((_, number) => (held.has(number) ? number : -1)),
+      )
+    }),
+  )
+})
+
+test('a new index takes no room to speak of', () => {
+  expect(new RootIndex({ isRootOf: () => false, readRoot: () => undefined }).sizeBytes).toBeLessThan(2_048)
+})
