@@ -45,7 +45,7 @@ export class TrustedProxies {
 /** Only this machine can reach what is bound there. */
 export function isLoopback(host: string): boolean {
   const plain = unmapped(host)
-  return plain === 'localhost' || plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
+  return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
 }
 
 /**

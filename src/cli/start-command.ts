@@ -169,18 +169,17 @@ async function openGateway(options: StartOptions, handler: HttpHandler, log: Log
       allowUpgrade: (request) => handler.allowUpgrade(request),
     })
   } catch (error) {
-    const code = systemCode(error)
-    const at = `port ${port} on ${host}`
-    if (code === 'EADDRINUSE') {
-      throw new CommandError(
-        2,
-        `${at} is in use: stop what uses it, or choose another with --port (0 takes any free one)`,
-      )
-    }
-    const isExpected = error instanceof LightNodeError || error instanceof StoreError || code !== undefined
-    if (isExpected) throw new CommandError(2, `cannot start on ${at}: ${oneLine(error)}`, { cause: error })
-    throw error
+    if (!isExpected(error)) throw error
+    const isPortTaken = error.message.includes('the port is in use')
+    const advice = isPortTaken ? '; stop what uses it, or choose another with --port (0 takes any free one)' : ''
+    throw new CommandError(2, `${oneLine(error)}${advice}`, { cause: error })
   }
+}
+
+/** Told by the machine or about the call, not a bug. */
+function isExpected(error: unknown): error is Error {
+  if (error instanceof LightNodeError || error instanceof StoreError) return true
+  return error instanceof Error && (error.name === 'HostError' || systemCode(error) !== undefined)
 }
 
 /** What to open in a browser on this machine. */

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { defaultDataDirectory, type Chain } from '../nodejs.ts'
 import { CHAIN_DEFAULT, parseChain } from './chain-option.ts'
 import { parseSeconds, parseWhole, type Flags } from './command.ts'
@@ -83,9 +84,10 @@ function parsePractice(flags: Flags): Practice | undefined {
 }
 
 function parseHost(text: string): string {
+  if (text === 'localhost') return HOST_DEFAULT
   const host = text.replace(/^\[(.*)\]$/, '$1')
-  if (/^[\w.:%-]+$/.test(host)) return host
-  throw new CommandError(2, `--host: expected an address such as 127.0.0.1, got ${JSON.stringify(text)}`)
+  if (isIP(host) !== 0) return host
+  throw new CommandError(2, `--host: expected an IP address such as 127.0.0.1 or 0.0.0.0, got ${JSON.stringify(text)}`)
 }
 
 function parsePeer(text: string): string {
