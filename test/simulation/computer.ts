@@ -37,6 +37,8 @@ export interface ComputerOptions {
   readonly store: SimulatedStore
   readonly random: Random
   readonly isHonest: boolean
+  /** Addresses that it stays connected to. */
+  readonly targets: readonly string[]
   /** A fresh machine for every start. */
   readonly createMachine: (computer: Computer) => Machine
 }
@@ -46,6 +48,7 @@ export class Computer {
   readonly address: string
   readonly store: SimulatedStore
   readonly isHonest: boolean
+  readonly targets: readonly string[]
   readonly random: Random
   peer: PeerId
   /** Undefined while it is down. */
@@ -72,6 +75,7 @@ export class Computer {
     this.address = options.address
     this.store = options.store
     this.isHonest = options.isHonest
+    this.targets = options.targets
     this.random = options.random
     this.peer = peerOf(options.index)
     this.host = this.createHost()
@@ -84,6 +88,11 @@ export class Computer {
 
   get isPaused(): boolean {
     return this.options.network.time.nowMs < this.pausedUntilMs
+  }
+
+  /** Since the simulation began. */
+  get trueMs(): number {
+    return this.options.network.time.nowMs
   }
 
   now(): Instant {
@@ -118,6 +127,27 @@ export class Computer {
   resume(): void {
     this.pausedUntilMs = 0
     this.scheduleTurn()
+  }
+
+  /** After a sleep: the clock's event comes before or after what is queued, but before any timer. */
+  wake(event: Event, isFirst: boolean): void {
+    if (isFirst) this.inbox.unshift(event, undefined)
+    else this.inbox.push(event, undefined)
+    this.scheduleTurn()
+  }
+
+  /** Another tab gave up the lock: the store may be written from now on. */
+  freeStore(): void {
+    const { store } = this
+    if (store.isWritable) return
+    store.isWritable = true
+    const headerCount = store.headerCount
+    const samples: { readonly height: number; readonly header: Uint8Array }[] = []
+    for (let height = headerCount - 1, step = 1; height >= 0; height -= step, step *= 2) {
+      samples.push({ height, header: store.header(height) })
+    }
+    if (samples.length > 0 && samples.at(-1)?.height !== 0) samples.push({ height: 0, header: store.header(0) })
+    this.post({ type: 'store-became-writable', headerCount, samples })
   }
 
   /** The monotonic clock stood still for so long (a laptop asleep). */

@@ -131,7 +131,7 @@ export class Link {
   private schedule(to: LinkEnd, name: ChannelName): void {
     const channel = to.arriving[name]
     const first = channel.items[0]
-    if (first === undefined || channel.isScheduled || to.isClosed) return
+    if (first === undefined || channel.isScheduled || to.isClosed || to.isDeaf || !to.owner.isAlive) return
     channel.isScheduled = true
     this.options.time.at(Math.max(first.arrivesAtMs, to.silentUntilMs), () => {
       channel.isScheduled = false

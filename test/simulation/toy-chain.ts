@@ -62,9 +62,7 @@ export function createToyChain(options: { readonly id?: string; readonly genesis
     timeOf: (header) => words.at(header, 32),
     createTree: () => createToyTree(registry),
     mine({ parent, time, work = 1, nonce = 0, isInvalid = false }) {
-      const record = registry.byRoot(parent)
-      const parentBytes = record === undefined ? textBytes(parent) : rootBytes(hashToyHeader(record.bytes, 0))
-      return encodeToyHeader({ parent: parentBytes, time, work, nonce, isInvalid })
+      return encodeToyHeader({ parent: textBytes(parent), time, work, nonce, isInvalid })
     },
   }
 }
@@ -97,6 +95,11 @@ export class ToyRegistry {
   /** The record of this header's parent. */
   findParent(headers: Uint8Array, offset: number): ToyRecord | undefined {
     return this.recordByKey.get(keyOfWords(words.at(headers, offset), words.at(headers, offset + 4)))
+  }
+
+  /** The root that this header will have. */
+  preview(header: Uint8Array): Root {
+    return rootText(rootBytes(hashToyHeader(header, 0)), 0)
   }
 
   /** Judges a header that was not found by every rule but the future one. */

@@ -66,6 +66,7 @@ export class World implements Network {
   addComputer(args: {
     readonly isHonest: boolean
     readonly isStoreWritable: boolean
+    readonly targets: readonly string[]
     readonly createMachine: (computer: Computer) => Machine
   }): Computer {
     const index = this.computers.length
@@ -77,7 +78,7 @@ export class World implements Network {
       isWritable: args.isStoreWritable,
       checkAppend: this.options.checkAppend,
     })
-    const { isHonest, createMachine } = args
+    const { isHonest, targets, createMachine } = args
     const computer = new Computer({
       network: this,
       index,
@@ -85,6 +86,7 @@ export class World implements Network {
       store,
       random,
       isHonest,
+      targets,
       createMachine,
     })
     this.computers.push(computer)
@@ -139,6 +141,22 @@ export class World implements Network {
       this.time.after(lateMs, () => host.succeedDial(state, link.dialer))
     })
     this.time.after(from.random.between(0, 60), () => open(link.listener, `${from.address}/inbound`))
+  }
+
+  /** A connection that nobody's core asked for: one dialled by a library, or the second of two. */
+  connectUnasked(from: Computer, to: Computer): void {
+    if (!this.canReach(from, to)) return
+    const link = this.createLink(from, to)
+    for (const end of [link.dialer, link.listener]) {
+      this.time.after(from.random.between(0, 60), () => {
+        const address = end === link.dialer ? to.address : `${from.address}/inbound`
+        ;(end.owner as SimulatedHost).opened(end, { transport: 'simulated', address, isLimited: false })
+      })
+    }
+  }
+
+  computerOf(host: SimulatedHost): Computer | undefined {
+    return this.computers.find((computer) => computer.host === host)
   }
 
   private createLink(from: Computer, to: Computer): Link {

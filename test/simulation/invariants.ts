@@ -1,0 +1,119 @@
+/**
+ * The rules of the core, checked on the trace of its events and effects after every step. Knows nothing of the core's
+ * inside; sees what a driver sees. Numbers as in the project's table of invariants.
+ */
+import type { CoreView, LightNodeCore } from '../../src/core/core.ts'
+import type { Effect } from '../../src/core/effect.ts'
+import type { Event } from '../../src/core/event.ts'
+import type { Instant } from '../../src/core/instant.ts'
+import { ConnectionRules } from './connection-rules.ts'
+import { DialRules } from './dial-rules.ts'
+import { broken } from './invariant-error.ts'
+import type { Cause } from './machine.ts'
+import { StoreRules } from './store-rules.ts'
+import { SyncRules } from './sync-rules.ts'
+
+export interface InvariantOptions {
+  readonly chain: string
+  readonly genesis: string
+  readonly maxPeers: number
+  /** Checks what the core shows too; costs a view a step. */
+  readonly isThorough: boolean
+}
+
+/** One run of one core. Hand it every step, in order; throws `InvariantError` at the first that breaks a rule. */
+export class InvariantChecker {
+  private readonly connections: ConnectionRules
+  private readonly dials: DialRules
+  private readonly sync: SyncRules
+  private readonly store: StoreRules = new StoreRules()
+  private readonly options: InvariantOptions
+  private isStopped = false
+
+  constructor(options: InvariantOptions) {
+    this.options = options
+    this.connections = new ConnectionRules(options)
+    this.dials = new DialRules(this.connections)
+    this.sync = new SyncRules(this.connections)
+  }
+
+  check(cause: Cause, effects: readonly Effect[], now: Instant, core: LightNodeCore): void {
+    const nowMs = now.monotonicMs
+    if (this.isStopped) {
+      this.checkStopped(cause, effects)
+      return
+    }
+    this.before(cause, effects, nowMs)
+    for (const effect of effects) this.effect(effect, cause, nowMs)
+    this.connections.after(cause, nowMs)
+    this.sync.after(cause, nowMs)
+    if (cause.type === 'stop-requested') this.stopped(core)
+    else if (this.options.isThorough) this.checkView(core.view())
+  }
+
+  private before(cause: Cause, effects: readonly Effect[], nowMs: number): void {
+    if (cause.type === 'timeout' || cause.type === 'work') return
+    this.connections.event(cause, effects, nowMs)
+    this.dials.event(cause, nowMs)
+    this.sync.event(cause, nowMs)
+    this.store.event(cause)
+  }
+
+  private effect(effect: Effect, cause: Cause, nowMs: number): void {
+    this.connections.effect(effect, cause, nowMs)
+    this.dials.effect(effect, cause, nowMs)
+    this.sync.effect(effect, nowMs)
+    this.store.effect(effect)
+  }
+
+  private stopped(core: LightNodeCore): void {
+    this.isStopped = true
+    if (core.nextTimeout() !== undefined) broken('R1', 'a timer runs after stop')
+    if (core.hasWork()) broken('R1', 'work waits after stop')
+    if (this.connections.liveCount > 0) broken('R1', `${this.connections.liveCount} connections were left open by stop`)
+    if (this.dials.underWayCount > 0) broken('R1', `${this.dials.underWayCount} dials were left under way by stop`)
+  }
+
+  /** R1: later events change nothing; a connection that opens late is closed. */
+  private checkStopped(cause: Cause, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'close-connection' || effect.type === 'connect-settled') continue
+      broken('R1', `${effect.type} after stop, at ${cause.type}`)
+    }
+  }
+
+  /** S1, R1: what is shown agrees with the trace. */
+  private checkView(view: CoreView): void {
+    let syncPeers = 0
+    for (const peer of view.peers) {
+      if (!this.connections.isOpen(peer.connection)) broken('R1', `${peer.id} is shown with ${peer.connection}, closed`)
+      if ((peer.state === 'ready') !== this.connections.isReady(peer.id))
+        broken('L6', `${peer.id} is shown as ${peer.state}`)
+      if (!peer.isSyncPeer) continue
+      syncPeers += 1
+      if (peer.state !== 'ready') broken('S1', `the sync peer ${peer.id} is ${peer.state}`)
+    }
+    if (syncPeers > 1) broken('S1', `${syncPeers} sync peers at once`)
+    for (const peer of this.connections.readyPeers) {
+      if (!view.peers.some(({ id }) => id === peer)) broken('L6', `ready ${peer} is not shown`)
+    }
+  }
+}
+
+/** The core with every step checked: for unit tests, scenarios and debugging. */
+export function checkedCore(core: LightNodeCore, options: InvariantOptions): LightNodeCore {
+  const checker = new InvariantChecker(options)
+  function checked(cause: Cause, now: Instant, effects: readonly Effect[]): readonly Effect[] {
+    checker.check(cause, effects, now, core)
+    return effects
+  }
+  return {
+    handle: (event: Event, now) => checked(event, now, core.handle(event, now)),
+    handleTimeout: (now) => checked({ type: 'timeout' }, now, core.handleTimeout(now)),
+    handleWork: (now) => checked({ type: 'work' }, now, core.handleWork(now)),
+    nextTimeout: () => core.nextTimeout(),
+    hasWork: () => core.hasWork(),
+    view: () => core.view(),
+    tree: core.tree,
+  }
+}

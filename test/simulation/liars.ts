@@ -1,0 +1,187 @@
+/** Dishonest peers: a real core whose words are twisted on their way out. From outside they look like anybody else. */
+import type { LightNodeCore } from '../../src/core/core.ts'
+import type { Effect, SendMessage } from '../../src/core/effect.ts'
+import type { Event } from '../../src/core/event.ts'
+import type { ConnectionId, RequestId } from '../../src/core/ids.ts'
+import type { Instant } from '../../src/core/instant.ts'
+import type { ClaimedHead, SyncMessage } from '../../src/core/message.ts'
+import type { Machine } from './machine.ts'
+import type { Random } from './random.ts'
+
+export type Lie =
+  /** Claims far more work than it has, and answers no get-headers. */
+  | 'claims'
+  /** Claims far more work, says that there is more, and delivers nothing. */
+  | 'promises'
+  /** Ends its answers and announcements in a header that breaks a rule. */
+  | 'invalid'
+  /** Announces headers that build on nothing. */
+  | 'orphans'
+  /** Sends answers to what nobody asked. */
+  | 'unasked'
+  /** Answers twice, and then only pings. */
+  | 'stalls'
+  /** Neither starts nor answers a handshake. */
+  | 'mute'
+  /** Answers a quarter of a minute or more later. */
+  | 'late'
+  /** Answers get-ancestors with what nobody asked, or not at all. */
+  | 'ancestors'
+
+export const LIES: readonly Lie[] = [
+  'claims',
+  'promises',
+  'invalid',
+  'orphans',
+  'unasked',
+  'stalls',
+  'mute',
+  'late',
+  'ancestors',
+]
+
+export interface LiarOptions {
+  readonly lie: Lie
+  readonly core: LightNodeCore
+  readonly random: Random
+  /** A header on top of this one: sound, or breaking a rule. */
+  readonly forge: (args: { parent: 'nothing' | 'tip'; isInvalid: boolean }) => Uint8Array
+}
+
+export class Liar implements Machine {
+  private readonly options: LiarOptions
+  private readonly delayed: { readonly dueMs: number; readonly effect: Effect }[] = []
+  private nextLieMs = 0
+  private answerCount = 0
+  private isStopped = false
+
+  constructor(options: LiarOptions) {
+    this.options = options
+  }
+
+  handle(event: Event, now: Instant): readonly Effect[] {
+    if (event.type === 'stop-requested') this.isStopped = true
+    return this.twist(this.options.core.handle(event, now), now)
+  }
+
+  handleWork(now: Instant): readonly Effect[] {
+    return this.twist(this.options.core.handleWork(now), now)
+  }
+
+  hasWork(): boolean {
+    return this.options.core.hasWork()
+  }
+
+  nextTimeout(): number | undefined {
+    const own = this.isStopped
+      ? Infinity
+      : Math.min(this.delayed[0]?.dueMs ?? Infinity, this.repeats ? this.nextLieMs : Infinity)
+    const next = Math.min(this.options.core.nextTimeout() ?? Infinity, own)
+    return next === Infinity ? undefined : next
+  }
+
+  handleTimeout(now: Instant): readonly Effect[] {
+    const effects = [...this.twist(this.options.core.handleTimeout(now), now)]
+    if (this.isStopped) return effects
+    while ((this.delayed[0]?.dueMs ?? Infinity) <= now.monotonicMs)
+      effects.push((this.delayed.shift() as { effect: Effect }).effect)
+    if (this.repeats && now.monotonicMs >= this.nextLieMs) {
+      this.nextLieMs = now.monotonicMs + this.options.random.between(100, 5_000)
+      for (const connection of this.readyConnections()) effects.push(...this.unprovoked(connection))
+    }
+    return effects
+  }
+
+  private get repeats(): boolean {
+    return this.options.lie === 'orphans' || this.options.lie === 'unasked' || this.options.lie === 'invalid'
+  }
+
+  private readyConnections(): readonly ConnectionId[] {
+    return this.options.core.view().peers.flatMap(({ state, connection }) => (state === 'ready' ? [connection] : []))
+  }
+
+  private unprovoked(connection: ConnectionId): readonly Effect[] {
+    const { lie, random, forge } = this.options
+    const head = this.claim()
+    const announce = (headers: Uint8Array): SendMessage => ({
+      type: 'send-message',
+      connection,
+      message: { type: 'announce', headers, head },
+    })
+    if (lie === 'orphans') {
+      const count = random.between(1, 100)
+      return Array.from({ length: count }, () => announce(forge({ parent: 'nothing', isInvalid: false })))
+    }
+    if (lie === 'invalid') return [announce(forge({ parent: 'tip', isInvalid: true }))]
+    const request = random.below(1_000) as RequestId
+    const headers = forge({ parent: 'tip', isInvalid: false })
+    const answers: readonly SyncMessage[] = [
+      { type: 'headers', request, headers, hasMore: true, head },
+      { type: 'ancestors', request, headers, answered: [head.root], unknown: [] },
+      { type: 'pong', request },
+      { type: 'refused', request, reason: 'busy' },
+    ]
+    return [{ type: 'send-message', connection, message: random.pick(answers) }]
+  }
+
+  private claim(): ClaimedHead {
+    const { height, root, work } = this.options.core.tree.tip
+    return { height: height + 1_000, root, work: work + 1_000_000n }
+  }
+
+  private twist(effects: readonly Effect[], now: Instant): readonly Effect[] {
+    if (this.isStopped) return effects
+    return effects.flatMap((effect) => this.twistOne(effect, now))
+  }
+
+  private twistOne(effect: Effect, now: Instant): readonly Effect[] {
+    const { lie } = this.options
+    if (effect.type === 'request-handshake' || effect.type === 'answer-handshake') {
+      if (lie === 'mute') return []
+      const isClaiming = lie === 'claims' || lie === 'promises' || lie === 'stalls'
+      return [isClaiming ? { ...effect, info: { ...effect.info, head: this.claim() } } : effect]
+    }
+    if (effect.type !== 'send-message') return [effect]
+    const message = this.twistMessage(effect.message)
+    if (message === undefined) return []
+    const twisted = { ...effect, message }
+    if (lie !== 'late' || message.type === 'ping' || message.type.startsWith('get-')) return [twisted]
+    const dueMs = now.monotonicMs + this.options.random.between(8_000, 40_000)
+    this.delayed.push({ dueMs, effect: twisted })
+    this.delayed.sort((one, other) => one.dueMs - other.dueMs)
+    return []
+  }
+
+  private twistMessage(message: SyncMessage): SyncMessage | undefined {
+    switch (this.options.lie) {
+      case 'claims':
+        return message.type === 'headers' || message.type === 'ancestors' ? undefined : message
+      case 'promises':
+        if (message.type !== 'headers') return message
+        return { ...message, headers: new Uint8Array(0), hasMore: true, head: this.claim() }
+      case 'invalid': {
+        if (message.type !== 'headers' || message.hasMore) return message
+        const invalid = this.options.forge({ parent: 'tip', isInvalid: true })
+        return { ...message, headers: concat(message.headers, invalid), head: this.claim() }
+      }
+      case 'stalls':
+        if (message.type !== 'headers' && message.type !== 'ancestors') return message
+        this.answerCount += 1
+        return this.answerCount > 2 ? undefined : { ...message, ...(message.type === 'headers' && { hasMore: true }) }
+      case 'ancestors':
+        if (message.type !== 'ancestors') return message
+        return this.options.random.chance(0.5)
+          ? undefined
+          : { ...message, headers: this.options.forge({ parent: 'nothing', isInvalid: false }) }
+      default:
+        return message
+    }
+  }
+}
+
+function concat(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(one.length + other.length)
+  bytes.set(one)
+  bytes.set(other, one.length)
+  return bytes
+}

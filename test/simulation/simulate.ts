@@ -1,0 +1,227 @@
+/**
+ * One simulation from one seed: faults for some virtual minutes, then everything heals, and then life is required:
+ * all honest light nodes on the heaviest chain within a bounded time.
+ */
+import type { LightNodeCore } from '../../src/core/core.ts'
+import { createLightNodeCore } from '../../src/core/light-node-core.ts'
+import type { Computer } from './computer.ts'
+import { Faults } from './faults.ts'
+import { LIES, Liar } from './liars.ts'
+import type { Machine } from './machine.ts'
+import type { Random } from './random.ts'
+import type { SimulatedChain } from './simulated-chain.ts'
+import { createSimulatedToyChain } from './simulated-chain.ts'
+import type { Step } from './trace.ts'
+import { SimulationError, Watch } from './watch.ts'
+import { addressOf, World } from './world.ts'
+
+export interface SimulationOptions {
+  /** 32 bits. */
+  readonly seed: number
+  readonly nodes: number
+  /** Of faults, on the virtual clock. */
+  readonly minutes: number
+  readonly chain?: SimulatedChain
+  /** Share of computers that lie. Drawn by the seed where it is not given. */
+  readonly liarShare?: number
+  readonly isThorough?: boolean
+  readonly onStep?: (step: Step) => void
+}
+
+export interface SimulationResult {
+  readonly seed: number
+  readonly stepCount: number
+  readonly virtualMs: number
+  /** From the last new header until all honest light nodes had it. */
+  readonly healedMs: number
+  readonly height: number
+  readonly faultCounts: ReadonlyMap<string, number>
+}
+
+const MINUTE_MS = 60_000
+/** Reconnecting takes pings (45 s), back-off (30 s) and dials (15 s); a header from the future waits ten minutes. */
+const SETTLE_MS = 2 * MINUTE_MS
+export const LIVENESS_MS_MAX: number = 12 * MINUTE_MS
+const GOODBYE_MS = 5_000
+
+export function simulate(options: SimulationOptions): SimulationResult {
+  return new Simulation(options).run()
+}
+
+class Simulation {
+  private readonly options: SimulationOptions
+  private readonly chain: SimulatedChain
+  private readonly watch: Watch
+  private readonly world: World
+  private readonly random: Random
+  private readonly faults: Faults
+  private nonce = 0
+
+  constructor(options: SimulationOptions) {
+    this.options = options
+    this.chain = options.chain ?? createSimulatedToyChain()
+    const { chain } = this.chain
+    const maxPeers = options.nodes + 8
+    this.watch = new Watch({
+      seed: options.seed,
+      chain: chain.id,
+      genesis: chain.genesis,
+      isThorough: options.isThorough ?? true,
+      maxPeers: () => maxPeers,
+      isHonestPeer: (peer) => this.world.computers.some((computer) => computer.isHonest && computer.peer === peer),
+      ...(options.onStep !== undefined && { onStep: options.onStep }),
+    })
+    this.world = new World({
+      seed: options.seed,
+      unixMs: this.chain.unixMs,
+      headerSizeBytes: chain.headerSizeBytes,
+      checkAppend: this.chain.checkAppend,
+      observer: this.watch,
+      latencyMs: { min: 2, max: 250 },
+    })
+    this.random = this.world.random.fork()
+    this.populate(maxPeers)
+    this.faults = new Faults(this.world)
+  }
+
+  run(): SimulationResult {
+    const faultsMs = this.options.minutes * MINUTE_MS
+    const { time } = this.world
+    for (const computer of this.world.computers) {
+      time.at(this.random.below(5_000), () => computer.start())
+    }
+    this.repeat({ everyMs: [50, 3_000], untilMs: faultsMs, action: () => this.faults.strike() })
+    this.repeat({ everyMs: [1_000, 20_000], untilMs: faultsMs, action: () => this.mineSomewhere() })
+    time.runUntil(faultsMs)
+    this.faults.heal()
+    time.runUntil(faultsMs + SETTLE_MS)
+    const healedMs = this.requireLife()
+    this.requireGoodbye()
+    const [first] = this.honest()
+    return {
+      seed: this.options.seed,
+      stepCount: this.world.stepCount,
+      virtualMs: time.nowMs,
+      healedMs,
+      height: first === undefined ? 0 : coreOf(first).tree.tip.height,
+      faultCounts: this.faults.counts,
+    }
+  }
+
+  /** Honest light nodes dial their neighbour in a ring of the honest, and some others, liars among them. */
+  private populate(maxPeers: number): void {
+    const { nodes } = this.options
+    const liarShare = this.options.liarShare ?? this.random.pick([0, 0, 0.1, 0.3])
+    const isHonest = Array.from({ length: nodes }, (_, index) => index < 2 || !this.random.chance(liarShare))
+    const honest = isHonest.flatMap((is, index) => (is ? [index] : []))
+    for (let index = 0; index < nodes; index += 1) {
+      const place = honest.indexOf(index)
+      const targets = new Set<number>(place < 0 ? [] : [honest[(place + 1) % honest.length] ?? 0])
+      for (let count = this.random.between(1, 3); count > 0; count -= 1) targets.add(this.random.below(nodes))
+      targets.delete(index)
+      this.world.addComputer({
+        isHonest: isHonest[index] ?? true,
+        isStoreWritable: this.random.chance(0.9),
+        targets: [...targets].map(addressOf),
+        createMachine: (computer) => this.createMachine(computer, maxPeers),
+      })
+    }
+  }
+
+  private createMachine(computer: Computer, maxPeers: number): Machine {
+    const core = createLightNodeCore({
+      chain: this.chain.chain,
+      ownPeer: computer.peer,
+      agent: `simulated/${computer.index}`,
+      peers: computer.targets,
+      maxPeers,
+      seed: computer.random.next32(),
+      isAuthority: false,
+    })
+    if (computer.isHonest) return core
+    const lie = LIES[computer.index % LIES.length] ?? 'claims'
+    const forge = (args: { parent: 'nothing' | 'tip'; isInvalid: boolean }): Uint8Array =>
+      this.chain.forge({ ...args, tree: core.tree, unixMs: this.trueUnixMs(), nonce: (this.nonce += 1) })
+    return new Liar({ lie, core, random: computer.random, forge })
+  }
+
+  private repeat(args: { everyMs: readonly [number, number]; untilMs: number; action: () => void }): void {
+    const { time } = this.world
+    const next = (): void => {
+      const atMs = time.nowMs + this.random.between(...args.everyMs)
+      if (atMs >= args.untilMs) return
+      time.at(atMs, () => {
+        args.action()
+        next()
+      })
+    }
+    next()
+  }
+
+  private honest(): Computer[] {
+    return this.world.computers.filter(({ isHonest }) => isHonest)
+  }
+
+  private trueUnixMs(): number {
+    return this.world.unixMs + this.world.time.nowMs
+  }
+
+  private mineSomewhere(): void {
+    const up = this.honest().filter(({ isUp }) => isUp)
+    if (up.length > 0) this.mine(this.random.pick(up))
+  }
+
+  private mine(computer: Computer): void {
+    const { tree } = coreOf(computer)
+    const count = this.random.chance(0.8) ? 1 : this.random.between(2, 12)
+    const headers = this.chain.mine({ tree, count, unixMs: this.trueUnixMs(), nonce: (this.nonce += 1) })
+    if (headers.length > 0) computer.post({ type: 'headers-submitted', headers })
+  }
+
+  /** One more header on the heaviest chain, so that no two are equal, and all must follow. */
+  private requireLife(): number {
+    const { time } = this.world
+    const sinceMs = time.nowMs
+    const heaviest = this.heaviest()
+    this.mine(heaviest)
+    time.runUntil(sinceMs + 1_000)
+    while (time.nowMs < sinceMs + LIVENESS_MS_MAX) {
+      const tip = coreOf(this.heaviest()).tree.tip
+      if (this.honest().every((computer) => coreOf(computer).tree.tip.root === tip.root)) return time.nowMs - sinceMs
+      time.runUntil(time.nowMs + 1_000)
+    }
+    const tip = coreOf(this.heaviest()).tree.tip
+    const behind = this.honest().filter((computer) => coreOf(computer).tree.tip.root !== tip.root)
+    const [first] = behind
+    if (first === undefined) return LIVENESS_MS_MAX
+    const { head, status, statusReason, peers } = coreOf(first).view()
+    const detail = peers
+      .map(({ id, state, claimed, strikes }) => `${id} ${state} ${claimed?.height} ${strikes}`)
+      .join('; ')
+    const what = `liveness: ${behind.length} of ${this.honest().length} are not at height ${tip.height} ${LIVENESS_MS_MAX / MINUTE_MS} minutes after healing; ${first.peer} is at ${head.height}, ${status} (${statusReason}), peers: ${detail}`
+    throw this.watch.explain(new SimulationError(what), first)
+  }
+
+  private heaviest(): Computer {
+    return this.honest().reduce((best, computer) =>
+      coreOf(computer).tree.tip.work > coreOf(best).tree.tip.work ? computer : best,
+    )
+  }
+
+  /** R1: after stop no connection, no dial and no timer is left. */
+  private requireGoodbye(): void {
+    const { time, computers } = this.world
+    for (const computer of computers) computer.post({ type: 'stop-requested' })
+    time.runUntil(time.nowMs + GOODBYE_MS)
+    for (const computer of this.honest()) {
+      const { ends, dials } = computer.host
+      if (ends.size === 0 && dials.size === 0) continue
+      const what = `R1: ${ends.size} connections and ${dials.size} dials are left after stop`
+      throw this.watch.explain(new SimulationError(what), computer)
+    }
+  }
+}
+
+function coreOf(computer: Computer): LightNodeCore {
+  return computer.machine as LightNodeCore
+}

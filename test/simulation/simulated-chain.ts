@@ -1,0 +1,70 @@
+/** What a simulation needs of a chain besides its rules: somebody to mine it, and somebody to break it. */
+import type { Chain, HeaderTree } from '../../src/core/chain.ts'
+import type { Root } from '../../src/core/ids.ts'
+import { createToyChain, TOY_GENESIS_TIME } from './toy-chain.ts'
+import { TOY_HEADER_SIZE_BYTES } from './toy-header.ts'
+
+export interface SimulatedChain {
+  readonly chain: Chain
+  /** When a simulation begins. */
+  readonly unixMs: number
+  /** Headers on top of the tree's tip. `nonce` tells them from all others. */
+  mine(args: { tree: HeaderTree; count: number; unixMs: number; nonce: number }): Uint8Array
+  /** One header by a liar. */
+  forge(args: {
+    tree: HeaderTree
+    parent: 'nothing' | 'tip'
+    isInvalid: boolean
+    unixMs: number
+    nonce: number
+  }): Uint8Array
+  /** Throws when these do not continue what is stored. */
+  checkAppend(last: Uint8Array | undefined, append: Uint8Array): void
+}
+
+const MONTH_SECONDS = 30 * 24 * 3_600
+
+export function createSimulatedToyChain(): SimulatedChain {
+  const chain = createToyChain()
+  const nowhere = (nonce: number): Root => nonce.toString(16).padStart(64, 'f') as Root
+  return {
+    chain,
+    unixMs: (TOY_GENESIS_TIME + MONTH_SECONDS) * 1_000,
+    mine({ tree, count, unixMs, nonce }) {
+      let parent = tree.tip
+      const headers: Uint8Array[] = []
+      for (let index = 0; index < count; index += 1) {
+        const time = Math.max(parent.time + 1, Math.floor(unixMs / 1_000))
+        const header = chain.mine({ parent: parent.root, time, work: 1 + (nonce % 3), nonce })
+        headers.push(header)
+        const root = chain.registry.preview(header)
+        parent = { height: parent.height + 1, root, time, work: 0n }
+      }
+      return concat(headers)
+    },
+    forge({ tree, parent, isInvalid, unixMs, nonce }) {
+      const { root, time } = tree.tip
+      const at = Math.max(time + 1, Math.floor(unixMs / 1_000))
+      return chain.mine({ parent: parent === 'tip' ? root : nowhere(nonce), time: at, nonce, isInvalid })
+    },
+    checkAppend(last, append) {
+      const tree = chain.createTree()
+      let parent = last
+      for (let offset = 0; offset < append.length; offset += TOY_HEADER_SIZE_BYTES) {
+        const header = append.subarray(offset, offset + TOY_HEADER_SIZE_BYTES)
+        const isLinked =
+          parent === undefined
+            ? tree.rootOf(header) === chain.genesis
+            : tree.inspect(header).parent === tree.rootOf(parent)
+        if (!isLinked) throw new Error('S2: what is written does not continue what is stored')
+        parent = header
+      }
+    },
+  }
+}
+
+function concat(headers: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(headers.length * TOY_HEADER_SIZE_BYTES)
+  for (const [index, header] of headers.entries()) bytes.set(header, index * TOY_HEADER_SIZE_BYTES)
+  return bytes
+}

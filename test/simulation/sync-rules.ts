@@ -1,0 +1,149 @@
+/** S2–S6 as far as the trace shows them, and the bounds of messages. */
+import type { Effect } from '../../src/core/effect.ts'
+import type { Event } from '../../src/core/event.ts'
+import type { ConnectionId, PeerId, RequestId } from '../../src/core/ids.ts'
+import * as limits from '../../src/core/limits.ts'
+import type { SyncMessage, SyncRequest } from '../../src/core/message.ts'
+import type { ConnectionRules } from './connection-rules.ts'
+import { broken } from './invariant-error.ts'
+import type { Cause } from './machine.ts'
+
+/** A peer that became ready is asked for headers at once, or when the light node has read its own store. */
+const FIRST_ASK_MS_MAX = 30_000
+const ASK_GRACE_MS = 60_000
+
+interface Asked {
+  readonly request: RequestId
+  readonly connection: ConnectionId
+  deadlineMs: number
+}
+
+interface ReadyPeer {
+  readonly servesHeaders: boolean
+  lastAskedMs: number
+  hasBeenAsked: boolean
+  /** In flight, by kind of request. */
+  readonly inFlight: Map<SyncRequest['type'], Asked>
+}
+
+export class SyncRules {
+  private readonly connections: ConnectionRules
+  private readonly peers = new Map<PeerId, ReadyPeer>()
+  private work = -1n
+
+  constructor(connections: ConnectionRules) {
+    this.connections = connections
+  }
+
+  event(event: Event, nowMs: number): void {
+    switch (event.type) {
+      case 'message-received':
+        this.received(event.connection, event.message)
+        return
+      case 'sync-stream-failed':
+      case 'connection-closed':
+        this.lose(event.connection)
+        return
+      case 'clock-jumped':
+        for (const peer of this.peers.values()) {
+          peer.lastAskedMs = nowMs
+          for (const asked of peer.inFlight.values()) asked.deadlineMs += Math.max(0, event.aheadMs)
+        }
+        return
+      default:
+    }
+  }
+
+  private received(connection: ConnectionId, message: SyncMessage): void {
+    if (
+      message.type !== 'headers' &&
+      message.type !== 'ancestors' &&
+      message.type !== 'pong' &&
+      message.type !== 'refused'
+    )
+      return
+    const peer = this.connections.get(connection)?.peer
+    const inFlight = peer === undefined ? undefined : this.peers.get(peer)?.inFlight
+    for (const [kind, asked] of inFlight ?? []) if (asked.request === message.request) inFlight?.delete(kind)
+  }
+
+  private lose(connection: ConnectionId): void {
+    for (const { inFlight } of this.peers.values()) {
+      for (const [kind, asked] of inFlight) if (asked.connection === connection) inFlight.delete(kind)
+    }
+  }
+
+  effect(effect: Effect, nowMs: number): void {
+    switch (effect.type) {
+      case 'peer-ready': {
+        const servesHeaders = this.connections.infoOf(effect.peer)?.serves.includes('headers') ?? false
+        this.peers.set(effect.peer, { servesHeaders, lastAskedMs: nowMs, hasBeenAsked: false, inFlight: new Map() })
+        return
+      }
+      case 'peer-gone':
+        this.peers.delete(effect.peer)
+        return
+      case 'close-connection':
+        this.lose(effect.connection)
+        return
+      case 'send-message':
+        this.sent(effect.connection, effect.message, nowMs)
+        return
+      case 'head-changed':
+        if (effect.head.trust === 'stored') return
+        if (effect.head.work < this.work) broken('S2', `the head's work fell from ${this.work} to ${effect.head.work}`)
+        this.work = effect.head.work
+        return
+      default:
+    }
+  }
+
+  private sent(connection: ConnectionId, message: SyncMessage, nowMs: number): void {
+    checkBounds(message)
+    if (message.type !== 'get-headers' && message.type !== 'get-ancestors' && message.type !== 'ping') return
+    const id = this.connections.get(connection)?.peer
+    const peer = id === undefined ? undefined : this.peers.get(id)
+    if (peer === undefined) return
+    const before = peer.inFlight.get(message.type)
+    if (before !== undefined && before.deadlineMs > nowMs)
+      broken('S3', `${message.type} ${message.request} to ${id} while ${before.request} is in flight`)
+    const deadlineMs = nowMs + (message.type === 'ping' ? limits.PROBE_TIMEOUT_MS : limits.REQUEST_TIMEOUT_MS)
+    peer.inFlight.set(message.type, { request: message.request, connection, deadlineMs })
+    if (message.type !== 'get-headers') return
+    peer.lastAskedMs = nowMs
+    peer.hasBeenAsked = true
+  }
+
+  after(cause: Cause, nowMs: number): void {
+    if (cause.type !== 'timeout') return
+    for (const [id, peer] of this.peers) {
+      if (!peer.servesHeaders) continue
+      const sinceMs = nowMs - peer.lastAskedMs
+      if (!peer.hasBeenAsked && sinceMs > FIRST_ASK_MS_MAX) broken('S2', `${id} is ready and was not asked for headers`)
+      if (sinceMs > limits.ASK_AGAIN_INTERVAL_MS + ASK_GRACE_MS)
+        broken('S2', `${id} was not asked again for ${sinceMs} ms`)
+    }
+  }
+}
+
+function checkBounds(message: SyncMessage): void {
+  switch (message.type) {
+    case 'get-headers':
+      if (message.locator.length > limits.LOCATOR_ROOTS_MAX || message.locator.length === 0)
+        broken('R1', `a locator of ${message.locator.length} roots`)
+      if (message.countMax > limits.HEADERS_PER_MESSAGE_MAX || message.countMax < 1)
+        broken('R1', `${message.countMax} headers are asked for at once`)
+      return
+    case 'get-ancestors':
+      if (message.roots.length > limits.ROOTS_PER_REQUEST_MAX || message.roots.length === 0)
+        broken('R1', `${message.roots.length} roots are asked for at once`)
+      if (message.countMax > limits.HEADERS_PER_MESSAGE_MAX || message.countMax < 1)
+        broken('R1', `${message.countMax} ancestors are asked for at once`)
+      if (new Set(message.roots).size !== message.roots.length) broken('S6', 'a root is asked for twice in one request')
+      return
+    case 'announce':
+      if (message.headers.length === -1) broken('R1', 'an announcement of nothing')
+      return
+    default:
+  }
+}
