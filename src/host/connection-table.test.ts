@@ -9,10 +9,6 @@ class FakeConnection implements TableConnection {
   constructor(id: string) {
     this.id = id
   }
-
-  abort(): void {
-    this.status = 'aborted'
-  }
 }
 
 function makeTable(): { readonly table: ConnectionTable<FakeConnection>; readonly told: string[] } {
@@ -20,6 +16,7 @@ function makeTable(): { readonly table: ConnectionTable<FakeConnection>; readonl
   const table = new ConnectionTable<FakeConnection>({
     onOpened: (connection) => told.push(`opened ${connection.id}`),
     onClosed: (connection) => told.push(`closed ${connection.id}`),
+    abort: (connection) => (connection.status = 'aborted'),
   })
   return { table, told }
 }

@@ -3,7 +3,6 @@ export interface TableConnection {
   readonly id: string
   /** `open` and `closing` are alive, anything else is not. */
   readonly status: string
-  abort(error: Error): void
 }
 
 /**
@@ -18,13 +17,16 @@ export class ConnectionTable<Connection extends TableConnection> {
   readonly #ended = new WeakSet<Connection>()
   readonly #onOpened: (connection: Connection) => void
   readonly #onClosed: (connection: Connection) => void
+  readonly #abort: (connection: Connection, error: Error) => void
 
   constructor(callbacks: {
     readonly onOpened: (connection: Connection) => void
     readonly onClosed: (connection: Connection) => void
+    readonly abort: (connection: Connection, error: Error) => void
   }) {
     this.#onOpened = callbacks.onOpened
     this.#onClosed = callbacks.onClosed
+    this.#abort = callbacks.abort
   }
 
   get(id: string): Connection | undefined {
@@ -61,7 +63,7 @@ export class ConnectionTable<Connection extends TableConnection> {
     for (const connection of this.all) {
       const isAlive = connection.status === 'open' || connection.status === 'closing'
       if (isAlive && ids.has(connection.id)) continue
-      if (isAlive) connection.abort(new Error('the library no longer lists this connection'))
+      if (isAlive) this.#abort(connection, new Error('the library no longer lists this connection'))
       this.sawClosed(connection)
     }
   }

@@ -77,12 +77,8 @@ export class Dialler {
       : { peer: undefined, addresses: [parseMultiaddr(address)] }
     const named = peer ?? (addresses[0] === undefined ? undefined : peerOf(addresses[0]))
     if (named === this.#libp2p.peerId.toString()) throw new DialProblem('refused', `${address} is our own address`)
-    const existing = this.#connections().find(
-      (connection) =>
-        connection.remotePeer.toString() === named && connection.status === 'open' && connection.limits === undefined,
-    )
-    if (existing !== undefined) return existing
 
+    // To a peer that is connected already, and not by a relay alone, libp2p answers with that connection.
     let problem: DialProblem | undefined
     for (const [index, candidate] of addresses.entries()) {
       const isLast = index === addresses.length - 1

@@ -123,6 +123,7 @@ class Libp2pHost implements Host {
     this.#table = new ConnectionTable({
       onOpened: (connection) => this.#onOpened(connection),
       onClosed: (connection) => this.#onClosed(connection),
+      abort: abortConnection,
     })
     this.#dialler = new Dialler({
       libp2p,
@@ -195,7 +196,10 @@ class Libp2pHost implements Host {
     this.#dialler.stop()
     let deadline: ReturnType<typeof setTimeout> | undefined
     const cutOff = new Promise<void>((resolve) => {
-      deadline = setTimeout(resolve, STOP_TIMEOUT_MS)
+      deadline = setTimeout(() => {
+        this.#options.log?.('stop-cut-off', { afterMs: STOP_TIMEOUT_MS })
+        resolve()
+      }, STOP_TIMEOUT_MS)
     })
     for (const link of this.#links.values()) link.sync.end()
     const connections = this.#table.all

@@ -92,6 +92,28 @@ test.each(['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'])(
   },
 )
 
+test('of a peer that asks faster than it is answered four requests are read, then one for each answer', async () => {
+  const [alice, bob] = await Promise.all([start({ listen: [] }), start()])
+  const connection = await alice.connect(bob.address)
+  for (let request = 1; request <= 40; request++) {
+    alice.host.perform({ type: 'send-message', connection, message: ask(request, 1) })
+  }
+  await bob.saw('message-received', () => bob.count('message-received') === 4)
+  // A round trip on another stream, so that a fifth would have come.
+  bob.answerHandshakes()
+  alice.askHandshake(connection)
+  await alice.saw('handshake-answered')
+  expect(bob.count('message-received')).toBe(4)
+  serveHeaders(bob)
+  const inbound = await bob.inbound()
+  for (const request of [1, 2, 3, 4]) {
+    const message = { type: 'refused', request: toRequestId(request), reason: 'busy' } as const
+    bob.host.perform({ type: 'send-message', connection: inbound.connection, message })
+  }
+  await alice.saw('message-received', ({ message }) => 'request' in message && message.request === toRequestId(40))
+  expect(alice.count('message-received')).toBe(40)
+})
+
 test('a peer that asks on and on and never reads is read no further, and what we hold for it is bounded', async () => {
   const bob = await start()
   serveHeaders(bob)
