@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest'
+import { DialSchedule } from './dial-schedule.ts'
+import type { Effect } from './effect.ts'
+import { toConnectionId, toPeerId } from './ids.ts'
+import * as limits from './limits.ts'
+
+const PEER = toPeerId('peer')
+const ADDRESS = '/memory/1'
+const CONNECTION = toConnectionId('1')
+
+function createKit(peers: readonly string[] = [ADDRESS]): {
+  dials: DialSchedule
+  effects: Effect[]
+  dialled(): string[]
+} {
+  const effects: Effect[] = []
+  const dials = new DialSchedule({ peers, random: () => 0.999, effects })
+  return {
+    dials,
+    effects,
+    dialled: () => effects.flatMap((effect) => (effect.type === 'dial' ? [effect.address] : [])),
+  }
+}
+
+function lastDial(effects: readonly Effect[]): Extract<Effect, { type: 'dial' }> {
+  const dial = effects.findLast((effect) => effect.type === 'dial')
+  if (dial === undefined) throw new Error('expected a dial')
+  return dial
+}
+
+function settled(effects: readonly Effect[]): unknown[] {
+  return effects.flatMap((effect) => (effect.type === 'connect-settled' ? [effect.outcome] : []))
+}
+
+describe('back-off', () => {
+  test('doubles with every failure up to its bound, and is forgotten once it worked', () => {
+    const { dials, effects } = createKit()
+    const waits: number[] = []
+    let nowMs = 0
+    for (let attempt = 0; attempt < 9; attempt += 1) {
+      dials.handleTimeout(nowMs)
+      const { dial } = lastDial(effects)
+      dials.failed({ dial, failure: 'unreachable', detail: 'nobody', nowMs })
+      const nextMs = dials.nextTimeout() ?? Infinity
+      waits.push(Math.round((nextMs - nowMs) / limits.DIAL_BACKOFF_MS_MIN))
+      nowMs = nextMs
+    }
+    expect(waits).toEqual([2, 4, 8, 16, 32, 60, 60, 60, 60])
+    dials.handleTimeout(nowMs)
+    dials.succeeded({ dial: lastDial(effects).dial, peer: PEER, connection: CONNECTION })
+    dials.peerReady(PEER)
+    dials.peerGone({ peer: PEER, nowMs, backoffMs: undefined })
+    expect(Math.round((dials.nextTimeout() ?? 0) - nowMs)).toBe(limits.DIAL_BACKOFF_MS_MIN)
+  })
+
+  test('a failure is told once, not at every retry', () => {
+    const { dials, effects } = createKit()
+    for (const nowMs of [0, 10_000, 20_000]) {
+      dials.handleTimeout(nowMs)
+      dials.failed({ dial: lastDial(effects).dial, failure: 'unreachable', detail: 'nobody listens', nowMs })
+    }
+    expect(effects.filter(({ type }) => type === 'warning')).toHaveLength(1)
+  })
+
+  test('the network coming back ends every wait', () => {
+    const { dials, effects, dialled } = createKit()
+    dials.handleTimeout(0)
+    dials.failed({ dial: lastDial(effects).dial, failure: 'timeout', detail: 'x', nowMs: 0 })
+    dials.retryNow(1)
+    expect(dialled()).toHaveLength(2)
+  })
+})
+
+describe('slots', () => {
+  test('at most so many dials at once; a freed slot is taken at once', () => {
+    const addresses = Array.from({ length: limits.DIALS_AT_ONCE_MAX + 2 }, (_, index) => `/memory/${index}`)
+    const { dials, effects, dialled } = createKit(addresses)
+    dials.handleTimeout(0)
+    expect(dialled()).toHaveLength(limits.DIALS_AT_ONCE_MAX)
+    dials.failed({ dial: lastDial(effects).dial, failure: 'unreachable', detail: 'x', nowMs: 1 })
+    expect(dialled()).toHaveLength(limits.DIALS_AT_ONCE_MAX + 1)
+  })
+
+  test.each([-1, 0])('a host that never answers loses the slot at the deadline (%i ms after it)', (offsetMs) => {
+    const { dials, effects } = createKit()
+    dials.handleTimeout(0)
+    dials.handleTimeout(limits.DIAL_TIMEOUT_MS + limits.DIAL_ANSWER_GRACE_MS + offsetMs)
+    expect(effects.some(({ type }) => type === 'cancel-dial')).toBe(offsetMs === 0)
+  })
+
+  test('a peer that connected by itself is not dialled by an address that names it', () => {
+    const { dials, dialled } = createKit([`/memory/1/p2p/${PEER}`])
+    dials.peerReady(PEER)
+    dials.handleTimeout(0)
+    expect(dialled()).toEqual([])
+  })
+})
+
+describe('a connect of the app', () => {
+  test('settles as ready, and its address is then kept like a configured one', () => {
+    const { dials, effects } = createKit([])
+    dials.connect({ token: 7, address: ADDRESS, nowMs: 0 })
+    dials.succeeded({ dial: lastDial(effects).dial, peer: PEER, connection: CONNECTION })
+    dials.peerReady(PEER)
+    expect(settled(effects)).toEqual([{ type: 'ready', peer: PEER }])
+    dials.peerGone({ peer: PEER, nowMs: 1, backoffMs: undefined })
+    expect(dials.hasTargets).toBe(true)
+    expect(dials.connect({ token: 8, address: ADDRESS, nowMs: 2 })).toBeUndefined()
+  })
+
+  test('fails once and is forgotten when nobody is there', () => {
+    const { dials, effects } = createKit([])
+    dials.connect({ token: 7, address: ADDRESS, nowMs: 0 })
+    dials.failed({ dial: lastDial(effects).dial, failure: 'unreachable', detail: 'nobody listens', nowMs: 1 })
+    expect(settled(effects)).toEqual([{ type: 'failed', code: 'undialable-address', detail: 'nobody listens' }])
+    expect(dials.hasTargets).toBe(false)
+  })
+
+  test('given up by the app, it cancels the dial, and the connection that comes all the same is not wanted', () => {
+    const { dials, effects } = createKit([])
+    dials.connect({ token: 7, address: ADDRESS, nowMs: 0 })
+    const { dial } = lastDial(effects)
+    dials.cancelConnect(7)
+    expect(effects.at(-1)).toEqual({ type: 'cancel-dial', dial })
+    expect(dials.succeeded({ dial, peer: PEER, connection: CONNECTION })).toBe(false)
+  })
+
+  test('a disconnect suspends the address until the app connects again', () => {
+    const { dials, effects, dialled } = createKit()
+    dials.handleTimeout(0)
+    dials.succeeded({ dial: lastDial(effects).dial, peer: PEER, connection: CONNECTION })
+    dials.peerReady(PEER)
+    dials.suspend(PEER)
+    dials.peerGone({ peer: PEER, nowMs: 1, backoffMs: undefined })
+    dials.handleTimeout(1_000_000)
+    expect(dialled()).toHaveLength(1)
+    expect(dials.hasTargets).toBe(false)
+    dials.connect({ token: 1, address: ADDRESS, nowMs: 1_000_001 })
+    expect(dialled()).toHaveLength(2)
+  })
+})
