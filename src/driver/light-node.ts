@@ -93,7 +93,10 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   async start(): Promise<OpenedStore> {
     const opened = await this.#driver.start()
     this.#storeReason = this.#parts.storeReason ?? opened.reason
-    for (const detail of opened.warnings) this.#emit('warning', { code: 'store-tail-dropped', detail })
+    // In a later turn, when whoever waits for this has had the time to listen.
+    this.#parts.yieldTurn(() => {
+      for (const detail of opened.warnings) this.#warn({ code: 'store-tail-dropped', detail })
+    })
     return opened
   }
 
@@ -183,8 +186,8 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       signal: options.signal,
       onEnd: () => this.#headStreams.delete(stream),
     })
-    if (this.#stopped === undefined) this.#headStreams.add(stream)
-    else stream.end()
+    if (this.#stopped !== undefined) stream.end()
+    else if (options.signal?.aborted !== true) this.#headStreams.add(stream)
     return stream
   }
 
@@ -205,14 +208,19 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     return this.stop()
   }
 
+  /** Whoever waits is let go at once; what is open is closed, all of it, even where the store fails while closing. */
   async #stop(): Promise<void> {
-    await this.#driver.stop()
+    const stopping = this.#driver.stop()
     for (const { reject } of this.#connects.values()) reject(stoppedError())
     this.#connects.clear()
     this.#readiness.reject(stoppedError())
     for (const stream of [...this.#headStreams]) stream.end()
-    this.#snapshots.stop()
-    await this.#parts.onStopped?.()
+    try {
+      await stopping
+    } finally {
+      this.#snapshots.stop()
+      await this.#parts.onStopped?.()
+    }
   }
 
   #onEffect(effect: AppEffect): void {
@@ -254,9 +262,13 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
         return
       case 'warning':
         if (effect.code === 'quota-exceeded' || effect.code === 'store-write-failed') this.#storeReason = effect.detail
-        this.#parts.log('warning', { code: effect.code, detail: effect.detail })
-        this.#emit('warning', { code: effect.code, detail: effect.detail })
+        this.#warn(effect)
     }
+  }
+
+  #warn({ code, detail }: LightNodeEventMap['warning']): void {
+    this.#parts.log('warning', { code, detail })
+    this.#emit('warning', { code, detail })
   }
 
   #settle({ token, outcome }: ConnectSettled): void {

@@ -37,8 +37,14 @@ export function checkOptions(args: {
     fail('maxPeers', 'a whole number from 1', maxPeers)
   }
   if (logger !== undefined && typeof logger !== 'function') fail('logger', 'a function (event, fields)', logger)
-  for (const name of options.transports ?? []) {
-    if (!transports.includes(name)) fail('transports', `some of ${transports.join(', ')} on this platform`, name)
+  const { transports: chosen = [] } = options
+  const known = `a list, some of ${transports.join(', ')} on this platform`
+  if (!Array.isArray(chosen)) fail('transports', known, chosen)
+  for (const name of chosen) if (!transports.includes(name)) fail('transports', known, name)
+  for (const name of ['listen', 'announce'] as const) {
+    const { [name]: addresses = [] } = options
+    if (!Array.isArray(addresses)) fail(name, 'a list of multiaddrs', addresses)
+    for (const address of addresses) if (typeof address !== 'string') fail(name, 'addresses as text', address)
   }
 }
 

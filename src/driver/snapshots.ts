@@ -106,7 +106,16 @@ export class Snapshots {
     this.#current = next
     this.#changedAtMs.push(nowMs)
     if (this.#changedAtMs.length > CHANGES_PER_SECOND_MAX) this.#changedAtMs.shift()
-    for (const callback of [...this.#callbacks]) callback()
+    for (const callback of [...this.#callbacks]) {
+      try {
+        callback()
+      } catch (error) {
+        // As for a DOM listener: the platform reports the app's mistake, and the loop goes on.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   }
 
   #build(): Snapshot {
