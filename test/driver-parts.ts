@@ -2,7 +2,7 @@
 import type { LightNodeCore } from '../src/core/core.ts'
 import type { Effect, HostEffect } from '../src/core/effect.ts'
 import type { Event, MessageReceived } from '../src/core/event.ts'
-import type { ConnectionId } from '../src/core/ids.ts'
+import type { ConnectionId, PeerId } from '../src/core/ids.ts'
 import { toConnectionId, toPeerId, toRequestId } from '../src/core/ids.ts'
 import type { Instant } from '../src/core/instant.ts'
 import type { Clock } from '../src/driver/clock.ts'
@@ -21,7 +21,7 @@ export class VirtualClock implements Clock {
   readonly #timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>()
   readonly #turns: (() => void)[] = []
 
-  readonly yieldTurn = (callback: () => void): void => {
+  readonly yieldTurn: (callback: () => void) => void = (callback) => {
     this.#turns.push(callback)
   }
 
@@ -80,7 +80,7 @@ export class VirtualClock implements Clock {
 
 /** Writes down what it is asked for. */
 export class FakeHost implements Host {
-  readonly peerId = toPeerId('own-peer')
+  readonly peerId: PeerId = toPeerId('own-peer')
   readonly addresses: readonly string[] = []
   readonly performed: HostEffect[] = []
   /** Called for each effect before `perform` returns. */
