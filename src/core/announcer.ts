@@ -10,8 +10,8 @@ export class Announcer {
   readonly #effects: Effect[]
   readonly #connectionOf: (peer: PeerId) => ConnectionId | undefined
   #announced: Root
-  /** Lowest height that changed since the last announcement. */
-  #changedFrom = Infinity
+  /** Lowest height that changed since the last announcement; undefined when the change was read from the store. */
+  #changedFrom: number | undefined
 
   constructor(options: {
     tree: HeaderTree
@@ -25,15 +25,15 @@ export class Announcer {
   }
 
   headChanged(commonHeight: number): void {
-    this.#changedFrom = Math.min(this.#changedFrom, commonHeight + 1)
+    this.#changedFrom = Math.min(this.#changedFrom ?? Infinity, commonHeight + 1)
   }
 
   /** All that changed when that is little, so that it connects at once; else the head alone, and peers fetch the rest. */
   announce(peers: Iterable<SyncPeer>): void {
     const { height, root, work } = this.#tree.tip
     if (root === this.#announced) return
-    const isLittle = height - this.#changedFrom < ANNOUNCED_HEADERS_MAX
-    const fromHeight = isLittle ? this.#changedFrom : height
+    const changedFrom = this.#changedFrom ?? height
+    const fromHeight = height - changedFrom < ANNOUNCED_HEADERS_MAX ? changedFrom : height
     for (const peer of peers) {
       const connection = this.#connectionOf(peer.peer)
       if (peer.delivered === root || peer.told === root || connection === undefined) continue
@@ -46,6 +46,6 @@ export class Announcer {
       })
     }
     this.#announced = root
-    this.#changedFrom = Infinity
+    this.#changedFrom = undefined
   }
 }

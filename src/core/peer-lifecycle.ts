@@ -380,8 +380,11 @@ export class PeerLifecycle {
     }
   }
 
+  /** Every peer is gone, and no connection is known any more. */
   stop(nowMs: number): void {
     for (const peer of [...this.#peers.keys()]) this.#closePeer({ peer, reason: 'stopped', detail: 'stopped', nowMs })
+    this.#connections.clear()
+    this.#peers.clear()
   }
 
   #judge(connection: Connection, info: NodeInfo, nowMs: number): void {

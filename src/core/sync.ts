@@ -380,7 +380,9 @@ export class HeaderSync {
     if (source.type === 'ancestors') {
       // The walk back ended above our chain: the gap is longer than one answer, so it is closed from below.
       this.#deliverWanted()
-      this.#releaseTried(source)
+      const [cut, ...unseen] = source.roots.filter((root) => !this.#tree.has(root))
+      this.#missing.release({ roots: cut === undefined ? [] : [cut], peer: source.peer, isTried: true })
+      this.#missing.release({ roots: unseen, peer: source.peer, isTried: false })
       if (peer?.servesHeaders === true) peer.hasMore = true
     } else if (peer !== undefined && index > 0) {
       this.#misbehaved(peer, 'unlinked-headers', `expected header ${index} to follow the one before it`, now)

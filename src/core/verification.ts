@@ -70,6 +70,10 @@ export class Verification {
     batch.addedCount += outcome.addedCount
     if (outcome.headChange !== undefined && this.isRunning) this.#headChanged(outcome.headChange, now)
     if (outcome.stop !== undefined) {
+      if (this.#isNextRun(batch, outcome.stop)) {
+        batch.index = outcome.stop.index
+        return undefined
+      }
       this.queue.removeFirst()
       return this.#stopped(batch, outcome.stop, now)
     }
@@ -77,6 +81,12 @@ export class Verification {
     if (batch.index < batch.headerCount) return undefined
     this.queue.removeFirst()
     return this.#finished(batch, now)
+  }
+
+  /** Ancestors of several roots are several runs: where one ends, the next begins at a header that we have. */
+  #isNextRun({ source, index }: Batch, stop: SliceStop): boolean {
+    if (source.type !== 'ancestors' || stop.type !== 'unconnected') return false
+    return stop.index > index && this.#options.tree.has(stop.parent)
   }
 
   #headChanged(change: NonNullable<SliceOutcome['headChange']>, now: Instant): void {

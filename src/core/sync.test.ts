@@ -1,0 +1,510 @@
+import { describe, expect, test } from 'vitest'
+import { createBitcoinChain } from '../chain/bitcoin/bitcoin-chain.ts'
+import { mineHeaders } from '../chain/bitcoin/miner.ts'
+import type { Chain, HeaderTree } from './chain.ts'
+import type { LightNodeCore } from './core.ts'
+import type { Effect } from './effect.ts'
+import type { Event } from './event.ts'
+import { toConnectionId, toPeerId, toRequestId, type PeerId } from './ids.ts'
+import { createLightNodeCore } from './light-node-core.ts'
+import * as limits from './limits.ts'
+import type { NodeInfo, SyncMessage, SyncRequest } from './message.ts'
+import { answer } from './serving.ts'
+
+const SIZE = 80
+const START_UNIX_MS = Date.UTC(2026, 0, 1)
+const FIRST_TIME = START_UNIX_MS / 1000 - 10_000_000
+const chain: Chain = createBitcoinChain({ network: 'regtest' })
+const genesis = (chain.createTree().get(0) ?? fail('genesis')).bytes
+
+function fail(what: string): never {
+  throw new Error(`expected ${what}`)
+}
+
+function mine(args: { count: number; parent?: Uint8Array; salt?: number; firstTime?: number }): Uint8Array {
+  return mineHeaders({ parent: genesis, firstTime: FIRST_TIME, stepSeconds: 1, ...args })
+}
+
+function last(headers: Uint8Array): Uint8Array {
+  return headers.subarray(headers.length - SIZE)
+}
+
+function treeOf(headers: Uint8Array): HeaderTree {
+  const tree = chain.createTree()
+  if (headers.length > 0) tree.add({ headers, index: 0, count: headers.length / SIZE, nowUnixMs: START_UNIX_MS })
+  return tree
+}
+
+/** One core, and remote peers that are played by the test. */
+class World {
+  readonly core: LightNodeCore
+  nowMs = 0
+  unixMs: number = START_UNIX_MS
+  /** Effects not looked at yet. */
+  effects: Effect[] = []
+  #connectionCount = 0
+
+  constructor(options: { store?: Uint8Array; isWritable?: boolean; isAuthority?: boolean; chain?: Chain } = {}) {
+    this.core = createLightNodeCore({
+      chain: options.chain ?? chain,
+      ownPeer: toPeerId('own'),
+      agent: 'test',
+      peers: [],
+      maxPeers: 8,
+      seed: 1,
+      isAuthority: options.isAuthority ?? false,
+    })
+    const store = options.store ?? new Uint8Array(0)
+    this.send({
+      type: 'store-opened',
+      headerCount: store.length / SIZE,
+      lastHeader: store.length === 0 ? undefined : last(store).slice(),
+      work: 5n,
+      isWritable: options.isWritable ?? true,
+    })
+  }
+
+  get height(): number {
+    return this.core.tree.tip.height
+  }
+
+  send(event: Event): void {
+    this.effects.push(...this.core.handle(event, { monotonicMs: this.nowMs, unixMs: this.unixMs }))
+  }
+
+  /** Work and due timers until both rest. */
+  settle(): void {
+    const now = { monotonicMs: this.nowMs, unixMs: this.unixMs }
+    for (let steps = 0; steps < 10_000; steps += 1) {
+      if (this.core.hasWork()) this.effects.push(...this.core.handleWork(now))
+      else if ((this.core.nextTimeout() ?? Infinity) <= this.nowMs) this.effects.push(...this.core.handleTimeout(now))
+      else return
+    }
+    fail('work to end')
+  }
+
+  advance(byMs: number): void {
+    this.nowMs += byMs
+    this.unixMs += byMs
+    this.settle()
+  }
+
+  take(): Effect[] {
+    return this.effects.splice(0)
+  }
+
+  warnings(): string[] {
+    return this.effects.flatMap((effect) => (effect.type === 'warning' ? [effect.code] : []))
+  }
+
+  /** A remote that finishes its handshake. */
+  join(name: string, head?: Partial<NodeInfo['head']>): Remote {
+    const peer = toPeerId(name)
+    const connection = toConnectionId(`${name}-${(this.#connectionCount += 1)}`)
+    const { root, work, height } = treeOf(new Uint8Array(0)).tip
+    this.send({
+      type: 'connection-opened',
+      connection,
+      peer,
+      direction: 'inbound',
+      transport: 'tcp',
+      address: '/memory/1',
+      isLimited: false,
+    })
+    this.send({
+      type: 'handshake-requested',
+      connection,
+      request: toRequestId(1),
+      info: {
+        chain: chain.id,
+        genesis: chain.genesis,
+        head: { root, work, height, ...head },
+        serves: ['headers', 'ancestors'],
+        agent: name,
+      },
+    })
+    const remote = new Remote(this, peer, connection)
+    this.settle()
+    return remote
+  }
+}
+
+class Remote {
+  readonly #world: World
+  readonly peer: PeerId
+  readonly connection: ReturnType<typeof toConnectionId>
+
+  constructor(world: World, peer: PeerId, connection: ReturnType<typeof toConnectionId>) {
+    this.#world = world
+    this.peer = peer
+    this.connection = connection
+  }
+
+  /** What this remote was sent and did not look at yet; pings are answered. */
+  received(): SyncMessage[] {
+    const mine: SyncMessage[] = []
+    this.#world.effects = this.#world.effects.filter((effect) => {
+      if (effect.type !== 'send-message' || effect.connection !== this.connection) return true
+      mine.push(effect.message)
+      return false
+    })
+    for (const message of mine) if (message.type === 'ping') this.send({ type: 'pong', request: message.request })
+    return mine.filter(({ type }) => type !== 'ping')
+  }
+
+  requests(): Exclude<SyncRequest, { type: 'ping' }>[] {
+    return this.received().filter((message) => message.type === 'get-headers' || message.type === 'get-ancestors')
+  }
+
+  send(message: SyncMessage): void {
+    this.#world.send({ type: 'message-received', connection: this.connection, message })
+    this.#world.settle()
+  }
+
+  announce(headers: Uint8Array): void {
+    const { height, root, work } = chain.createTree().tip
+    this.send({ type: 'announce', headers, head: { height, root, work } })
+  }
+
+  /** Answers everything out of this tree until nothing more is asked; returns how many requests there were. */
+  serve(tree: HeaderTree): number {
+    let requestCount = 0
+    for (let requests = this.requests(); requests.length > 0; requests = this.requests()) {
+      requestCount += requests.length
+      for (const request of requests) this.send(answer(request, tree))
+    }
+    return requestCount
+  }
+
+  close(): void {
+    this.#world.send({ type: 'connection-closed', connection: this.connection })
+    this.#world.settle()
+  }
+
+  get isReady(): boolean {
+    return this.#world.core.view().peers.some(({ id, state }) => id === this.peer && state === 'ready')
+  }
+}
+
+describe('catching up', () => {
+  test('headers come batch by batch, the next one asked for before the last is verified', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const tree = treeOf(mine({ count: 5_000 }))
+    const [first] = remote.requests()
+    if (first === undefined) fail('a request')
+    world.send({ type: 'message-received', connection: remote.connection, message: answer(first, tree) })
+    expect(world.height).toBe(0)
+    const [second] = remote.requests()
+    expect(second?.type === 'get-headers' && second.locator[0]).toBe(tree.summary(2_016)?.root)
+    if (second === undefined) fail('a second request')
+    remote.send(answer(second, tree))
+    remote.serve(tree)
+    expect(world.height).toBe(5_000)
+    expect(world.core.view()).toMatchObject({ status: 'synced', isInStep: true, head: { confirmedBy: 1 } })
+  })
+
+  test('a peer with the same head delivers it when it is asked, and so confirms it', () => {
+    const world = new World()
+    const tree = treeOf(mine({ count: 10 }))
+    world.join('a').serve(tree)
+    world.join('b').serve(tree)
+    expect(world.core.view().head.confirmedBy).toBe(2)
+  })
+
+  test('a claimed height is not believed: claims more, sends nothing, drops; the next peer is followed', () => {
+    const world = new World()
+    const liar = world.join('liar', { height: 1_000_000, work: 1n << 80n })
+    const [request] = liar.requests()
+    if (request === undefined) fail('a request')
+    const head = { height: 1_000_000, root: chain.genesis, work: 1n << 80n }
+    liar.send({ type: 'headers', request: request.request, headers: new Uint8Array(0), hasMore: true, head })
+    expect(world.core.view()).toMatchObject({ status: 'synced', isInStep: true })
+    liar.close()
+    const honest = world.join('honest')
+    honest.serve(treeOf(mine({ count: 20 })))
+    expect(world.height).toBe(20)
+  })
+
+  test('a peer that stalls loses its request to another, is asked for less, and is not struck', () => {
+    const world = new World()
+    const tree = treeOf(mine({ count: 3_000 }))
+    const silent = world.join('silent')
+    const other = world.join('other')
+    expect(silent.requests()).toHaveLength(1)
+    const [probe] = other.requests()
+    if (probe === undefined) fail('a probe')
+    expect(probe).toMatchObject({ type: 'get-headers', countMax: limits.PROBE_HEADER_COUNT })
+    other.send(answer(probe, treeOf(new Uint8Array(0))))
+    world.advance(limits.REQUEST_TIMEOUT_MS)
+    expect(world.core.view().peers.map(({ strikes }) => strikes)).toEqual([0, 0])
+    other.serve(tree)
+    expect(world.height).toBe(3_000)
+    expect(silent.requests()).toEqual([])
+    world.advance(limits.STALL_COOLDOWN_MS)
+    expect(silent.requests().map((request) => request.type === 'get-headers' && request.countMax)).toEqual([504])
+  })
+
+  test('an answer that comes late is ignored and nobody is struck; an answer to nothing is a strike', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const [request] = remote.requests()
+    if (request === undefined) fail('a request')
+    world.advance(limits.REQUEST_TIMEOUT_MS)
+    remote.received()
+    const late = answer(request, treeOf(mine({ count: 5 })))
+    remote.send(late)
+    expect([world.height, remote.isReady]).toEqual([0, true])
+    remote.send(late)
+    expect(world.warnings()).toEqual(['peer-struck'])
+    expect(remote.isReady).toBe(false)
+  })
+
+  test.each([limits.HEADERS_PER_MESSAGE_MAX, limits.HEADERS_PER_MESSAGE_MAX + 1])(
+    '%i headers in one answer',
+    (count) => {
+      const world = new World()
+      const remote = world.join('a')
+      const [request] = remote.requests()
+      if (request === undefined) fail('a request')
+      const { height, root, work } = world.core.tree.tip
+      const headers = mine({ count })
+      remote.send({ type: 'headers', request: request.request, headers, hasMore: false, head: { height, root, work } })
+      expect(remote.isReady).toBe(count === limits.HEADERS_PER_MESSAGE_MAX)
+    },
+  )
+
+  test('the chain with more work wins, and what was reverted and adopted is told oldest first', () => {
+    const world = new World()
+    const common = mine({ count: 5 })
+    const weaker = new Uint8Array([
+      ...common,
+      ...mine({ count: 2, parent: last(common), salt: 1, firstTime: FIRST_TIME + 5 }),
+    ])
+    const stronger = new Uint8Array([
+      ...common,
+      ...mine({ count: 3, parent: last(common), salt: 2, firstTime: FIRST_TIME + 5 }),
+    ])
+    world.join('a').serve(treeOf(weaker))
+    world.take()
+    world.join('b').serve(treeOf(stronger))
+    const reorg = world.effects.find((effect) => effect.type === 'reorganised')
+    expect(reorg?.type === 'reorganised' && reorg.reverted.map(({ height }) => height)).toEqual([6, 7])
+    expect(reorg?.type === 'reorganised' && reorg.adopted.map(({ height }) => height)).toEqual([6, 7, 8])
+    expect(world.core.tree.tip.root).toBe(treeOf(stronger).tip.root)
+  })
+
+  test('an invalid header is a strike for its sender, and what came before it stays', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const [request] = remote.requests()
+    if (request === undefined) fail('a request')
+    const good = mine({ count: 3 })
+    const tooOld = mine({ count: 1, parent: last(good), firstTime: FIRST_TIME - 1_000_000 })
+    const { height, root, work } = world.core.tree.tip
+    const message = { type: 'headers', request: request.request, hasMore: false, head: { height, root, work } } as const
+    remote.send({ ...message, headers: new Uint8Array([...good, ...tooOld]) })
+    expect(world.height).toBe(3)
+    expect(world.warnings()).toEqual(['peer-struck'])
+  })
+
+  test('a header from the near future is kept and taken when its time has come; nobody is struck', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const early = mine({ count: 1, firstTime: START_UNIX_MS / 1000 + 2 * 3600 + 60 })
+    remote.serve(treeOf(new Uint8Array(0)))
+    remote.announce(early)
+    expect([world.height, remote.isReady, world.warnings()]).toEqual([0, true, ['future-header']])
+    world.advance(30_000)
+    expect(world.height).toBe(0)
+    world.advance(31_000)
+    expect(world.height).toBe(1)
+  })
+
+  test('with less work than the network is known to have it is never reported as synced', () => {
+    const demanding = createBitcoinChain({ network: 'regtest', minimumChainWork: 22n })
+    for (const [count, isInStep] of [
+      [9, false],
+      [10, true],
+    ] as const) {
+      const world = new World({ chain: demanding })
+      world.join('a').serve(treeOf(mine({ count })))
+      expect(world.core.view().isInStep).toBe(isInStep)
+    }
+  })
+})
+
+describe('announcements', () => {
+  test('a new head costs one announcement and no request', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const headers = mine({ count: 11 })
+    remote.serve(treeOf(headers.subarray(0, 10 * SIZE)))
+    remote.announce(last(headers))
+    expect(world.height).toBe(11)
+    expect(remote.received()).toEqual([])
+  })
+
+  test('it is passed on to everybody but its sender, once', () => {
+    const world = new World()
+    const headers = mine({ count: 11 })
+    const tree = treeOf(headers.subarray(0, 10 * SIZE))
+    const [sender, other] = [world.join('a'), world.join('b')]
+    for (const remote of [sender, other, sender, other]) remote.serve(tree)
+    sender.announce(last(headers))
+    expect(sender.received()).toEqual([])
+    expect(other.received().map(({ type }) => type)).toEqual(['announce'])
+    world.advance(1_000)
+    expect(other.received()).toEqual([])
+  })
+
+  test.each([300, limits.HEADERS_PER_MESSAGE_MAX])('a gap of %i missing parents is closed in one round trip', (gap) => {
+    const world = new World()
+    const remote = world.join('a')
+    const headers = mine({ count: 10 + gap + 1 })
+    remote.serve(treeOf(headers.subarray(0, 10 * SIZE)))
+    remote.announce(last(headers))
+    expect(remote.serve(treeOf(headers))).toBe(1)
+    expect(world.height).toBe(10 + gap + 1)
+  })
+
+  test('a longer gap is closed from below, in one round trip more than its batches', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const gap = 2 * limits.HEADERS_PER_MESSAGE_MAX
+    const headers = mine({ count: 10 + gap + 1 })
+    remote.serve(treeOf(headers.subarray(0, 10 * SIZE)))
+    remote.announce(last(headers))
+    expect(remote.serve(treeOf(headers))).toBeLessThanOrEqual(1 + Math.ceil(gap / limits.HEADERS_PER_MESSAGE_MAX) + 1)
+    expect(world.height).toBe(10 + gap + 1)
+  })
+
+  test('fifty gaps at once are one request', () => {
+    const world = new World()
+    const remote = world.join('a')
+    remote.serve(treeOf(new Uint8Array(0)))
+    const tree = chain.createTree()
+    const tips: Uint8Array[] = []
+    for (let salt = 1; salt <= 50; salt += 1) {
+      const branch = mine({ count: 10, salt })
+      tree.add({ headers: branch, index: 0, count: 10, nowUnixMs: START_UNIX_MS })
+      tips.push(last(branch).slice())
+    }
+    for (const headers of tips) {
+      const { height, root, work } = tree.tip
+      const message = { type: 'announce', headers, head: { height, root, work } } as const
+      world.send({ type: 'message-received', connection: remote.connection, message })
+    }
+    world.settle()
+    expect(remote.serve(tree)).toBe(1)
+    for (const tip of tips) expect(world.core.tree.has(tree.rootOf(tip))).toBe(true)
+  })
+
+  test('missing parents stay queued while nobody is there to ask', () => {
+    const world = new World()
+    const headers = mine({ count: 20 })
+    const first = world.join('a')
+    first.serve(treeOf(new Uint8Array(0)))
+    first.announce(last(headers))
+    first.close()
+    const second = world.join('b')
+    const types = second.requests().map(({ type }) => type)
+    expect(types).toContain('get-ancestors')
+  })
+})
+
+describe('the store', () => {
+  test('what is read back is shown as stored, verified again, and nothing of it is written or fetched again', () => {
+    const headers = new Uint8Array([...genesis, ...mine({ count: 30 })])
+    const world = new World({ store: headers })
+    expect(world.core.view().head).toMatchObject({ height: 30, trust: 'stored' })
+    const remote = world.join('a')
+    expect(remote.requests()).toEqual([])
+    world.send({ type: 'headers-loaded', fromHeight: 0, headers })
+    world.settle()
+    expect(world.core.view().head).toMatchObject({ height: 30, trust: 'genesis' })
+    const [request] = remote.requests()
+    expect(request?.type === 'get-headers' && request.locator[0]).toBe(world.core.tree.summary(29)?.root)
+    expect(world.effects.filter(({ type }) => type === 'persist')).toEqual([])
+  })
+
+  test('a stored header that breaks a rule is dropped with all after it, and the store is cut there', () => {
+    const good = mine({ count: 30 })
+    const headers = new Uint8Array([...genesis, ...good])
+    headers[11 * SIZE + 40] = (headers[11 * SIZE + 40] ?? 0) ^ 1
+    const world = new World({ store: headers })
+    world.send({ type: 'headers-loaded', fromHeight: 0, headers })
+    world.settle()
+    expect([world.height, world.warnings()]).toEqual([10, ['store-tail-dropped']])
+    world.join('a').serve(treeOf(good))
+    const persist = world.effects.find((effect) => effect.type === 'persist')
+    expect(persist?.type === 'persist' && [persist.truncateTo, persist.append.length / SIZE]).toEqual([11, 20])
+  })
+
+  test('a failed write is told, and written again later from the height it touched', () => {
+    const world = new World()
+    const remote = world.join('a')
+    remote.serve(treeOf(mine({ count: 10 })))
+    const persists = world.take().flatMap((effect) => (effect.type === 'persist' ? [effect] : []))
+    world.send({
+      type: 'persist-failed',
+      sequence: persists[0]?.sequence ?? fail('a write'),
+      reason: 'write-failed',
+      detail: 'disk',
+    })
+    expect(world.warnings()).toEqual(['store-write-failed'])
+    world.advance(limits.PERSIST_RETRY_MS)
+    const again = world.effects.find((effect) => effect.type === 'persist')
+    expect(again?.type === 'persist' && [again.truncateTo, again.append.length / SIZE]).toEqual([0, 11])
+  })
+
+  test('a store that may be written now gets what differs', () => {
+    const headers = mine({ count: 10 })
+    const world = new World({ isWritable: false })
+    world.join('a').serve(treeOf(headers))
+    expect(world.take().some(({ type }) => type === 'persist')).toBe(false)
+    const samples = [5, 0].map((height) => ({
+      height,
+      header: world.core.tree.range({ fromHeight: height, count: 1 }),
+    }))
+    world.send({ type: 'store-became-writable', headerCount: 6, samples })
+    const persist = world.effects.find((effect) => effect.type === 'persist')
+    expect(persist?.type === 'persist' && [persist.truncateTo, persist.append.length / SIZE]).toEqual([6, 5])
+  })
+})
+
+describe('keeping alive', () => {
+  test('a peer that does not answer a ping is closed, unstruck', () => {
+    const world = new World()
+    const remote = world.join('a')
+    remote.serve(treeOf(new Uint8Array(0)))
+    world.advance(limits.PING_INTERVAL_MS)
+    world.advance(limits.PING_TIMEOUT_MS)
+    expect(remote.isReady).toBe(false)
+    expect(world.effects.filter(({ type }) => type === 'close-connection')).toMatchObject([{ reason: 'unresponsive' }])
+    expect(world.warnings()).toEqual([])
+  })
+
+  test('after a clock jump every connection has three seconds to answer, and deadlines shift', () => {
+    const world = new World()
+    const [alive, dead] = [world.join('a'), world.join('b')]
+    for (const remote of [alive, dead]) remote.serve(treeOf(new Uint8Array(0)))
+    world.nowMs += 8 * 3_600_000
+    world.unixMs += 8 * 3_600_000
+    world.send({ type: 'clock-jumped', aheadMs: 8 * 3_600_000 })
+    alive.received()
+    world.advance(limits.PROBE_TIMEOUT_MS)
+    expect([alive.isReady, dead.isReady]).toEqual([true, false])
+    expect(world.warnings()).toEqual([])
+  })
+})
+
+test('after stop nothing is left, and later events change nothing', () => {
+  const world = new World()
+  const remote = world.join('a')
+  world.send({ type: 'stop-requested' })
+  expect(world.effects.at(-1)).toMatchObject({ type: 'status-changed', status: 'stopped' })
+  world.take()
+  remote.announce(mine({ count: 1 }))
+  expect([world.effects, world.core.nextTimeout(), world.core.hasWork()]).toEqual([[], undefined, false])
+})
