@@ -30,7 +30,7 @@ const arbitraryBranches: fc.Arbitrary<readonly Branch[]> = fc.array(
     late: fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }),
     isRepeat: fc.boolean(),
   }),
-  { minLength: 1, maxLength: 30 },
+  { minLength: 1, maxLength: 30, size: 'max' },
 )
 
 interface Entry {

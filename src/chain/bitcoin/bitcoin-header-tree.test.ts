@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { easyRootOf, hashEasily, linkHeaders } from '../../../test/easy-headers.ts'
 import type { HeaderTree, SliceOutcome } from '../../core/chain.ts'
 import { toRoot } from '../../core/ids.ts'
 import type { Root } from '../../core/ids.ts'
@@ -8,6 +9,7 @@ import { hashHeaders } from './double-sha256.ts'
 import { HEADER_SIZE_BYTES } from './header.ts'
 import { mineHeaders } from './miner.ts'
 import { NETWORKS } from './networks.ts'
+import { retarget } from './retarget.ts'
 
 const { genesisHeader, genesis } = NETWORKS.regtest
 const TIME = 1_600_000_000
@@ -173,6 +175,50 @@ test('when side rows are full the branch with the least work gives way, tip firs
   expect(add(tree, winner)).toMatchObject({ addedCount: 2, stop: undefined, headChange: { commonHeight: 6 } })
   expect(tree.tip.height).toBe(11)
   expect(tree.sideHeaderCount).toBe(4)
+})
+
+test('headers that are not let in take no memory', () => {
+  const tree = new BitcoinHeaderTree({ network: NETWORKS.regtest, hashHeaders, sideHeaderCountMax: 1 })
+  const trunk = mine(10)
+  add(tree, trunk)
+  add(tree, mine(1, { parent: header(trunk, 5), firstTime: TIME + 60, salt: 1 }))
+  const { sizeBytes } = tree
+  for (let salt = 2; salt < 3_000; salt += 1) {
+    expect(add(tree, mine(1, { salt })).stop).toMatchObject({ type: 'no-room' })
+  }
+  expect(tree.sizeBytes - sizeBytes).toBeLessThan(100)
+})
+
+test('branches that part before a retarget have each their own real difficulty after it', () => {
+  // Testnet3's rules on a harder genesis. The last header of the period is 10 or 6,000 s after its parent.
+  const real = 0x1c0fffff
+  const easiest = NETWORKS.testnet3.limitBits
+  const hardGenesis = linkHeaders([{ time: TIME, bits: real }])
+  const network = { ...NETWORKS.testnet3, genesisHeader: hardGenesis, genesis: easyRootOf(hardGenesis) }
+  const tree = new BitcoinHeaderTree({ network, hashHeaders: hashEasily })
+  const trunk = linkHeaders(
+    Array.from({ length: 2_014 }, (_, index) => ({ time: TIME + 600 * (index + 1), bits: real })),
+    { parent: network.genesis },
+  )
+  const trunkEnd = easyRootOf(header(trunk, 2_013))
+  const branches = [100, 1_100].map((stepSeconds) => {
+    const lastTime = TIME + 600 * 2_014 + stepSeconds
+    const next = retarget({ bits: real, timespanSeconds: lastTime - TIME, limitBits: easiest })
+    const headers = [
+      { time: lastTime, bits: real },
+      { time: lastTime + 600, bits: next },
+      { time: lastTime + 2_000, bits: easiest },
+      { time: lastTime + 2_600, bits: next },
+    ]
+    return linkHeaders(headers, { parent: trunkEnd, salt: stepSeconds })
+  })
+  expect(add(tree, trunk).stop).toBeUndefined()
+  for (const start of [0, 3]) {
+    for (const branch of branches) {
+      const part = branch.slice(start * HEADER_SIZE_BYTES, (start + 3) * HEADER_SIZE_BYTES)
+      expect(add(tree, part)).toMatchObject({ addedCount: start === 0 ? 3 : 1, stop: undefined })
+    }
+  }
 })
 
 test('a locator has ten dense entries, then doubling steps, then genesis', () => {

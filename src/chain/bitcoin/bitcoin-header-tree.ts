@@ -57,7 +57,10 @@ export class BitcoinHeaderTree implements HeaderTree {
   readonly #rules: HeaderRules
   readonly #scratch = new Uint8Array(ROOT_SIZE_BYTES)
   readonly #compared = new Uint8Array(ROOT_SIZE_BYTES)
-  /** The row that the window ends in, and the one that it can load next; -1 for none. */
+  /**
+   * The row that the window ends in, and the one that it can load next; -1 for none. Rows are evicted only while a header
+   * is added to that very row, which stays, and with it its ancestors: neither of these is ever a row that is gone.
+   */
   #windowRow = -1
   #earlierRow = -1
   #tip: HeaderSummary | undefined
@@ -311,7 +314,6 @@ export class BitcoinHeaderTree implements HeaderTree {
     this.#index.remove(this.#scratch, 0, leaf)
     this.#side.remove(leaf, this.#rows.parent(leaf))
     this.#rows.remove(leaf)
-    if (this.#windowRow === leaf) this.#windowRow = -1
   }
 
   /** Makes the window end in `row`; earlier headers are loaded as the rules ask for them. */

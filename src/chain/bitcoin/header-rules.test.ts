@@ -183,13 +183,13 @@ test('near genesis the median is that of the headers there are, the later of two
   expect(ruleAt([10, 20, 11])).toBeUndefined()
 })
 
-test('a time up to two hours ahead is good, a second more is too early and says until when', () => {
-  const nowUnixMs = TIME * 1_000
-  const stopAt = (time: number): SliceStop | undefined =>
+test('a time up to two hours ahead is good, a millisecond more is too early and says until when', () => {
+  const stopAt = (time: number, nowUnixMs = TIME * 1_000): SliceStop | undefined =>
     createHeaderVerifier({ network: 'mainnet', startHeight: 100, nowUnixMs, hashHeaders: hashEasily }).verify(
       linkHeaders([{ time, bits: HARD }]),
     ).stop
   expect(stopAt(TIME + 7_200)).toBeUndefined()
+  expect(stopAt(TIME + 7_200, TIME * 1_000 - 1)).toMatchObject({ type: 'future', untilUnixMs: TIME * 1_000 })
   expect(stopAt(TIME + 7_201)).toEqual({ type: 'future', index: 0, height: 100, untilUnixMs: (TIME + 1) * 1_000 })
 })
 
