@@ -51,7 +51,6 @@ test('a new tree holds genesis alone', () => {
   expect(tree.get(genesis)).toEqual(tree.get(0))
   expect(tree.get(1)).toBeUndefined()
   expect(tree.get(-1)).toBeUndefined()
-  expect(tree.get(0.5)).toBeUndefined()
   expect(tree.get(UNKNOWN)).toBeUndefined()
   expect(tree.sideHeaderCount).toBe(0)
 })
@@ -73,6 +72,8 @@ test('a slice of a batch is added from its index on, and what is known already i
   expect(slice(7, 3)).toMatchObject({ addedCount: 3, knownCount: 0 })
   expect(tree.tip).toMatchObject({ height: 10, root: rootsOf(tree, headers)[9], work: 22n })
   expect(tree.range({ fromHeight: 1, count: 99 })).toEqual(headers)
+  expect(tree.range({ fromHeight: 11, count: 1 })).toEqual(new Uint8Array(0))
+  for (const nowhere of [-1, 0.5, 11, Number.NaN]) expect(tree.get(nowhere)).toBeUndefined()
 })
 
 test('genesis at the start of a batch is known', () => {

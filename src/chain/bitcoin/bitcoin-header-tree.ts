@@ -56,6 +56,7 @@ export class BitcoinHeaderTree implements HeaderTree {
   readonly #window: HeaderWindow
   readonly #rules: HeaderRules
   readonly #scratch = new Uint8Array(ROOT_SIZE_BYTES)
+  /** Of its own, as a root in `#scratch` may be what it is compared with. */
   readonly #compared = new Uint8Array(ROOT_SIZE_BYTES)
   /**
    * The row that the window ends in, and the one that it can load next; -1 for none. Rows are evicted only while a header
@@ -333,7 +334,7 @@ export class BitcoinHeaderTree implements HeaderTree {
   }
 
   #rowOf(heightOrRoot: number | Root): number {
-    if (typeof heightOrRoot === 'number') return this.#best.rowAt(heightOrRoot)
+    if (typeof heightOrRoot === 'number') return Number.isInteger(heightOrRoot) ? this.#best.rowAt(heightOrRoot) : -1
     return this.#index.find(rootToBytes(heightOrRoot), 0)
   }
 
