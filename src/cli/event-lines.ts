@@ -24,9 +24,8 @@ export function logEvents(gateway: Gateway, options: { readonly terminal: Termin
     headTimer ??= setTimeout(logHead, Math.max(0, headLoggedMs + HEAD_LINE_INTERVAL_MS - performance.now()))
   })
   gateway.addEventListener('reorg', ({ detail: { reverted, adopted } }) => {
-    const commonHeight = (adopted[0] ?? reverted[0])?.height
     log('reorg', {
-      fromHeight: commonHeight,
+      fromHeight: adopted[0]?.height,
       reverted: reverted.length,
       adopted: adopted.length,
       head: adopted.at(-1)?.root,

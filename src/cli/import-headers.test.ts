@@ -37,15 +37,20 @@ class CountedStore {
       for (let index = 0; index < file.length; index += 80 * pieceCount)
         yield file.slice(index, index + 80 * pieceCount)
     }
-    return importHeaders({
-      chain: CHAIN,
-      store,
-      storedCount: headerCount,
-      path: 'FILE',
-      chunks: chunks(),
-      nowUnixMs: NOW_UNIX_MS,
-      onProgress: () => {},
-    }).finally(() => this.store.close())
+    const onProgress = (): void => {}
+    try {
+      return await importHeaders({
+        chain: CHAIN,
+        store,
+        storedCount: headerCount,
+        path: 'FILE',
+        chunks: chunks(),
+        nowUnixMs: NOW_UNIX_MS,
+        onProgress,
+      })
+    } finally {
+      await this.store.close()
+    }
   }
 
   async content(): Promise<Uint8Array> {

@@ -32,18 +32,23 @@ ${EXIT_CODES}
 Example
   rushlight start --dev     a practice chain with a page at http://127.0.0.1:8645/`
 
-/** Runs one command line and sets the exit code. Never rejects. */
+/** Runs the process's command line and sets its exit code. Never rejects. */
 export async function runProgram(args: readonly string[]): Promise<void> {
   // A reader that went away (`| head`) is no error: there is nobody left to tell.
   for (const output of [process.stdout, process.stderr]) {
     output.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 2))
   }
   const terminal = createTerminal({ stdout: process.stdout, stderr: process.stderr, environment: process.env })
+  process.exitCode = await execute(args, terminal)
+}
+
+/** Runs one command line; what goes wrong becomes a line of the log and the exit code. Never rejects. */
+export async function execute(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
-    process.exitCode = await runCommand(args, terminal)
+    return await runCommand(args, terminal)
   } catch (error) {
     terminal.progress(undefined)
-    process.exitCode = reportError(error, terminal)
+    return reportError(error, terminal)
   }
 }
 

@@ -1,10 +1,11 @@
 import { createHeaderVerifier, type Chain } from '../nodejs.ts'
 import { CHAIN_DEFAULT, chainOfGenesis, parseChain, parseNetwork } from './chain-option.ts'
 import { parseWhole, type Call, type Command } from './command.ts'
-import { CommandError, type ExitCode } from './command-error.ts'
+import { CommandError, oneLine, type ExitCode } from './command-error.ts'
 import { faultError, faultOfGenesis, faultOfStop, type HeaderFault } from './header-fault.ts'
-import { openHeaderFile, type HeaderFile } from './header-file.ts'
+import { openHeaderFile } from './header-file.ts'
 import { createProgress } from './progress-line.ts'
+import type { Terminal } from './terminal.ts'
 
 /** Far above any chain; heights are kept in 32 bits. */
 const HEIGHT_MAX = 2 ** 31 - 1
@@ -35,13 +36,49 @@ Example
 }
 
 async function runVerify({ flags, positionals, terminal }: Call): Promise<ExitCode> {
-  const chainId = flags.text('chain') ?? CHAIN_DEFAULT
-  const chain = parseChain(chainId)
+  const chain = parseChain(flags.text('chain') ?? CHAIN_DEFAULT)
   const text = flags.text('start-height') ?? '0'
   const startHeight = parseWhole({ flag: 'start-height', text, min: 0, max: HEIGHT_MAX })
   const [path = ''] = positionals
   const isJson = flags.isSet('json')
+  const answer = (value: object): void => terminal.result(JSON.stringify({ chain: chain.id, ...value }))
 
+  const outcome = await verifyPath({ path, chain, startHeight, terminal }).catch((error: unknown) => {
+    // A file that is no file of headers: bad data as well, but no header of it.
+    const isBadFile = error instanceof CommandError && error.exitCode === 1
+    if (isJson && isBadFile) answer({ error: { index: null, height: null, rule: 'file', message: oneLine(error) } })
+    throw error
+  })
+  if ('fault' in outcome) {
+    if (isJson) answer({ error: outcome.fault })
+    throw faultError(path, outcome.fault)
+  }
+  const { count, lastHeight, lastRoot, headersPerSecond } = outcome
+  if (isJson) answer({ count, startHeight, lastHeight, lastRoot, headersPerSecond })
+  else {
+    terminal.result(
+      `verified ${count} headers of ${chain.id}, heights ${startHeight} to ${lastHeight}, last root ${lastRoot}, ${headersPerSecond} headers/s`,
+    )
+  }
+  return 0
+}
+
+type VerifyOutcome =
+  | {
+      readonly count: number
+      readonly lastHeight: number
+      readonly lastRoot: string
+      readonly headersPerSecond: number
+    }
+  | { readonly fault: HeaderFault }
+
+async function verifyPath(args: {
+  readonly path: string
+  readonly chain: Chain
+  readonly startHeight: number
+  readonly terminal: Terminal
+}): Promise<VerifyOutcome> {
+  const { path, chain, startHeight, terminal } = args
   const file = await openHeaderFile(path, chain.headerSizeBytes)
   try {
     const progress = createProgress({
@@ -50,43 +87,23 @@ async function runVerify({ flags, positionals, terminal }: Call): Promise<ExitCo
       show: (line) => terminal.progress(line),
       nowMs: () => performance.now(),
     })
-    const onProgress = (count: number): void => progress.advance(count)
-    const outcome = await verifyFile({ file, chain, startHeight, onProgress })
-    const { perSecond } = progress.finish()
-    if ('fault' in outcome) {
-      if (isJson) terminal.result(JSON.stringify({ chain: chain.id, error: outcome.fault }))
-      throw faultError(path, outcome.fault)
-    }
-    const { count, lastHeight, lastRoot } = outcome
-    if (isJson) {
-      terminal.result(
-        JSON.stringify({ chain: chain.id, count, startHeight, lastHeight, lastRoot, headersPerSecond: perSecond }),
-      )
-    } else {
-      terminal.result(
-        `verified ${count} headers of ${chain.id}, heights ${startHeight} to ${lastHeight}, last root ${lastRoot}, ${perSecond} headers/s`,
-      )
-    }
-    return 0
+    return await verifyChunks({ chunks: file.chunks(), chain, startHeight, progress })
   } finally {
     await file.close()
   }
 }
 
-type VerifyOutcome =
-  { readonly count: number; readonly lastHeight: number; readonly lastRoot: string } | { readonly fault: HeaderFault }
-
-async function verifyFile(args: {
-  readonly file: HeaderFile
+async function verifyChunks(args: {
+  readonly chunks: AsyncIterable<Uint8Array>
   readonly chain: Chain
   readonly startHeight: number
-  readonly onProgress: (headerCount: number) => void
+  readonly progress: ReturnType<typeof createProgress>
 }): Promise<VerifyOutcome> {
-  const { file, chain, startHeight, onProgress } = args
+  const { chunks, chain, startHeight, progress } = args
   const verifier = createHeaderVerifier({ network: parseNetwork(chain.id), startHeight, nowUnixMs: Date.now() })
   let count = 0
   let lastRoot: string | undefined
-  for await (const chunk of file.chunks()) {
+  for await (const chunk of chunks) {
     if (count === 0) {
       const fault = faultOfStart({ chain, startHeight, header: chunk.subarray(0, chain.headerSizeBytes) })
       if (fault !== undefined) return { fault }
@@ -97,10 +114,11 @@ async function verifyFile(args: {
     }
     count += verified.verifiedCount
     lastRoot = verified.lastRoot
-    onProgress(verified.verifiedCount)
+    progress.advance(verified.verifiedCount)
   }
   if (lastRoot === undefined) throw new CommandError(1, 'expected at least one header, got none')
-  return { count, lastHeight: startHeight + count - 1, lastRoot }
+  const { perSecond } = progress.finish()
+  return { count, lastHeight: startHeight + count - 1, lastRoot, headersPerSecond: perSecond }
 }
 
 /** A file that does not begin where it should: the one mistake that deserves more words. */

@@ -1,16 +1,6 @@
 import { expect, test } from 'vitest'
 import { http, Program, run, temporaryFolder } from './cli-program.ts'
 
-test.each(['start', 'status', 'import', 'export', 'verify'])(
-  '%s --help tells usage, exit codes and an example',
-  async (command) => {
-    const { exitCode, stdout, stderr } = await run([command, '--help'])
-    expect([exitCode, stderr]).toEqual([0, ''])
-    for (const part of ['Usage', `rushlight ${command}`, 'Flags', 'Example', 'Exit codes'])
-      expect(stdout).toContain(part)
-  },
-)
-
 test('--help lists the commands, --version is one line', async () => {
   const [help, version] = await Promise.all([run(['--help']), run(['--version'])])
   for (const command of ['start', 'status', 'import', 'export', 'verify'])
@@ -29,29 +19,10 @@ test('an old Node.js is told which one is needed before anything is loaded', asy
   })
 })
 
-test.each<[string, readonly string[], string]>([
-  ['no command', [], 'expected a command'],
-  ['an unknown command', ['sart'], '"sart"'],
-  ['an unknown flag', ['start', '--prot', '1'], "unknown flag '--prot'"],
-  ['a flag without its value', ['verify', 'file', '--chain'], '--chain needs a value'],
-  ['an unknown chain', ['start', '--chain', 'bitcoin:mainet'], '"bitcoin:mainet"'],
-  ['a chain without its family', ['verify', 'file', '--chain', 'mainnet'], 'bitcoin:mainnet, bitcoin:testnet3'],
-  ['no file', ['import'], 'expected FILE'],
-  ['two files', ['verify', 'one', 'two'], 'unexpected argument "two"'],
-  ['a port out of range', ['start', '--port', '65536'], '"65536"'],
-  ['a peer that is no address', ['start', '--peer', 'example.org'], '"example.org"'],
-  ['a Bitcoin peer', ['start', '--bitcoin-peer', '127.0.0.1:8333'], '--bitcoin-peer'],
-  ['a proxy that is no address range', ['start', '--trusted-proxy', 'everybody'], '"everybody"'],
-  ['a practice flag without --dev', ['start', '--reorg-every', '5'], '--reorg-every: expected --dev'],
-  ['a practice chain on mainnet', ['start', '--dev', '--chain', 'bitcoin:mainnet'], '--dev: expected'],
-  ['no time between blocks', ['start', '--dev', '--block-interval', '0'], '"0"'],
-  ['a start height below 0', ['verify', 'file', '--start-height=-1'], '"-1"'],
-  ['a gateway that is no URL', ['status', '--url', 'localhost:8645'], '"localhost:8645"'],
-])('%s is refused in one line with exit code 2', async (_, args, line) => {
-  const { exitCode, stdout, stderr } = await run(args)
+test('a call that is not understood is refused in one line with exit code 2', async () => {
+  const { exitCode, stdout, stderr } = await run(['start', '--prot', '1'])
   expect([exitCode, stdout]).toEqual([2, ''])
-  expect(stderr).toMatch(/^rushlight: [^\n]*\n$/)
-  expect(stderr).toContain(line)
+  expect(stderr).toBe("rushlight: unknown flag '--prot' (rushlight start --help shows what it takes)\n")
 })
 
 test('mainnet with nobody to ask and nothing stored says what it needs', async () => {

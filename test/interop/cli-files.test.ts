@@ -129,6 +129,15 @@ describe('verify', () => {
     expect(stderr).toMatch(/^rushlight: [^\n]*header 1234 \(height 41234\) breaks the rule proof-of-work: [^\n]*\n$/)
   })
 
+  test('a file that is none has no header to blame', async () => {
+    const missing = join(temporaryFolder(), 'missing')
+    const { exitCode, stdout } = await run(['verify', missing, '--json'])
+    expect(exitCode).toBe(1)
+    const message = `${missing}: expected a file of 80-byte headers, found no such file`
+    const error = { index: null, height: null, rule: 'file', message }
+    expect(JSON.parse(stdout)).toEqual({ chain: 'bitcoin:mainnet', error })
+  })
+
   testWithData('a range that is not from genesis asks for its start height', async () => {
     const { exitCode, stderr } = await run(['verify', headers('mainnet-40000-10000.bin')])
     expect(exitCode).toBe(1)

@@ -14,6 +14,8 @@ interface Status {
   readonly store: { readonly kind: string; readonly headerCount: number }
 }
 
+const POLL_INTERVAL_MS = 20
+
 /** A practice chain whose blocks come so fast that a test need not wait. */
 function startPractice(data: string, ...flags: readonly string[]): Program {
   return new Program(['start', '--dev', '--data', data, '--port', '0', '--block-interval', '0.1', ...flags])
@@ -30,6 +32,7 @@ async function statusOnce(port: number, isSo: (status: Status) => boolean): Prom
   for (;;) {
     const status = await readStatus(port)
     if (isSo(status)) return status
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS))
   }
 }
 

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { execute } from './program.ts'
+
+async function call(args: readonly string[]): Promise<{ exitCode: number; results: string[]; logs: string[] }> {
+  const results: string[] = []
+  const logs: string[] = []
+  const exitCode = await execute(args, {
+    result: (line) => void results.push(line),
+    log: (line) => void logs.push(line),
+    progress: () => {},
+    isInteractive: false,
+    hasColour: false,
+  })
+  return { exitCode, results, logs }
+}
+
+test.each(['start', 'status', 'import', 'export', 'verify'])(
+  '%s --help tells usage, exit codes and an example',
+  async (command) => {
+    const { exitCode, results, logs } = await call([command, '--help'])
+    expect([exitCode, logs]).toEqual([0, []])
+    for (const part of ['Usage', `rushlight ${command}`, 'Flags', 'Example', 'Exit codes'])
+      expect(results.join('\n')).toContain(part)
+  },
+)
+
+test.each<[string, readonly string[], string]>([
+  ['no command', [], 'expected a command'],
+  ['an unknown command', ['sart'], '"sart"'],
+  ['an unknown flag', ['start', '--prot', '1'], "unknown flag '--prot'"],
+  ['a flag without its value', ['verify', 'file', '--chain'], '--chain needs a value'],
+  ['an unknown chain', ['start', '--chain', 'bitcoin:mainet'], '"bitcoin:mainet"'],
+  ['a chain without its family', ['verify', 'file', '--chain', 'mainnet'], 'bitcoin:mainnet, bitcoin:testnet3'],
+  ['no file', ['import'], 'expected FILE'],
+  ['two files', ['verify', 'one', 'two'], 'unexpected argument "two"'],
+  ['a port out of range', ['start', '--port', '65536'], '"65536"'],
+  ['a peer that is no address', ['start', '--peer', 'example.org'], '"example.org"'],
+  ['a Bitcoin peer', ['start', '--bitcoin-peer', '127.0.0.1:8333'], '--bitcoin-peer'],
+  ['a proxy that is no address range', ['start', '--trusted-proxy', 'everybody'], '"everybody"'],
+  ['a practice flag without --dev', ['start', '--reorg-every', '5'], '--reorg-every: expected --dev'],
+  ['a practice chain on mainnet', ['start', '--dev', '--chain', 'bitcoin:mainnet'], '--dev: expected'],
+  ['no time between blocks', ['start', '--dev', '--block-interval', '0'], '"0"'],
+  ['a start height below 0', ['verify', 'file', '--start-height=-1'], '"-1"'],
+  ['a gateway that is no URL', ['status', '--url', 'localhost:8645'], '"localhost:8645"'],
+])('%s is refused in one line with exit code 2', async (_, args, line) => {
+  const { exitCode, results, logs } = await call(args)
+  expect([exitCode, results]).toEqual([2, []])
+  expect(logs).toHaveLength(1)
+  expect(logs[0]).toMatch(/^rushlight: [^\n]*$/)
+  expect(logs[0]).toContain(line)
+})
