@@ -123,6 +123,8 @@ describe('readiness', () => {
     kit.close(refused)
     expect(kit.told()).toEqual(['ready z'])
     expect(closedIn(kit.effects)).toEqual(['2 refused'])
+    // An answer would make us ready over there.
+    expect(kit.effects.filter(({ type }) => type === 'answer-handshake')).toHaveLength(1)
   })
 
   test('a close that we ask for makes the peer gone at once, and the close itself changes nothing more', () => {

@@ -209,11 +209,18 @@ export class PeerLifecycle {
     }
   }
 
-  /** The remote asks: answered first and judged then, so that both sides learn of a mismatch. */
+  /**
+   * The remote asks: answered first and judged then, so that both sides learn of a mismatch.
+   * Where there is no room it gets no answer, or it would be ready for a moment and come back at once, again and again.
+   */
   handshakeRequested(event: HandshakeRequested, nowMs: number): void {
     const connection = this.#open(event.connection)
     if (connection === undefined || connection.handshake.phase === 'limited') return
     connection.heardMs = nowMs
+    if (isPending(connection) && !this.#hasRoomFor(connection.peer) && this.#options.judge(event.info) === undefined) {
+      this.#refuse(connection, nowMs)
+      return
+    }
     const info = this.#options.ownInfo()
     this.#options.effects.push({ type: 'answer-handshake', connection: connection.id, request: event.request, info })
     this.#judge(connection, event.info, nowMs)
@@ -418,8 +425,8 @@ export class PeerLifecycle {
     if (handshake.phase !== 'requested' && handshake.phase !== 'awaited') return
     const peer = this.#peers.get(peerId)
     assert(peer !== undefined, 'a connection has its peer')
-    if (!peer.isReady && this.#readyCount >= this.#options.maxPeers) {
-      this.#close(connection, 'refused', nowMs, `no room: ${this.#options.maxPeers} peers are ready`)
+    if (!this.#hasRoomFor(peerId)) {
+      this.#refuse(connection, nowMs)
       return
     }
     this.#pendingCount -= 1
@@ -429,6 +436,14 @@ export class PeerLifecycle {
       this.#options.notices.push({ type: 'message', peer: peerId, connection: connection.id, message })
     }
     connection.earlyBytes = 0
+  }
+
+  #hasRoomFor(peer: PeerId): boolean {
+    return this.isReady(peer) || this.#readyCount < this.#options.maxPeers
+  }
+
+  #refuse(connection: Connection, nowMs: number): void {
+    this.#close(connection, 'refused', nowMs, `no room: ${this.#options.maxPeers} peers are ready`)
   }
 
   #becomeReady(peerId: PeerId, peer: Peer, info: NodeInfo): void {

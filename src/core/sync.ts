@@ -61,10 +61,19 @@ export class HeaderSync {
       ...options,
       onHeadChanged: (commonHeight) => {
         this.#announcer.headChanged(commonHeight)
+        this.#creditHead()
         this.#effects.push({ type: 'head-changed', head: this.head() })
       },
       onRunning: (now) => this.#started(now),
     })
+  }
+
+  /** The batch being verified made the head: whoever sent it has delivered the head by now. */
+  #creditHead(): void {
+    const batch = this.verification.queue.first
+    if (batch === undefined || batch.last !== this.#tree.tip.root || !('peer' in batch.source)) return
+    const peer = this.#peers.get(batch.source.peer)
+    if (peer !== undefined) peer.delivered = batch.last
   }
 
   get syncPeer(): PeerId | undefined {
