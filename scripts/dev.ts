@@ -10,14 +10,19 @@ const gateway: ChildProcess = spawn(process.execPath, ['src/cli/main.ts', 'start
 })
 const page: ChildProcess = spawn('vite', [], { stdio: 'inherit', env })
 
+let isStopping = false
 gateway.on('exit', (code) => {
-  page.kill('SIGTERM')
   process.exitCode = code ?? 1
+  stop()
 })
-page.on('exit', () => gateway.kill('SIGTERM'))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    gateway.kill('SIGTERM')
-    page.kill('SIGTERM')
-  })
+page.on('exit', stop)
+process.on('SIGINT', stop)
+process.on('SIGTERM', stop)
+
+/** Once: a gateway takes a second signal as an order to drop everything. */
+function stop(): void {
+  if (isStopping) return
+  isStopping = true
+  gateway.kill('SIGTERM')
+  page.kill('SIGTERM')
 }
