@@ -55,8 +55,9 @@ function errorTexts(error: unknown): string[] {
     if (typeof next !== 'object' || next === null) continue
     const { name, code, message, cause, errors, error: inner } = next as Record<string, unknown>
     for (const text of [name, code, message]) if (typeof text === 'string') texts.push(text)
-    queue.push(cause, inner, ...(Array.isArray(errors) ? errors : []))
-    while (queue.length > 0 && queue[0] === undefined) queue.shift()
+    queue.push(
+      ...[cause, inner, ...(Array.isArray(errors) ? (errors as unknown[]) : [])].filter((each) => each !== undefined),
+    )
   }
   return texts
 }

@@ -23,6 +23,8 @@ export class Dialler {
   readonly #close: (connection: Connection) => void
   /** Bounded by the core: `DIALS_AT_ONCE_MAX`. */
   readonly #running = new Map<DialId, AbortController>()
+  /** What the running dials try just now, one address each. */
+  readonly #trying = new Set<Multiaddr>()
 
   constructor(args: {
     readonly libp2p: Libp2p
@@ -95,7 +97,7 @@ export class Dialler {
     throw problem ?? new DialProblem('undialable', `${address} names no address`)
   }
 
-  /** A connection that comes after this was given up is closed, unless another dial may have asked for it too. */
+  /** A connection that comes after this was given up is closed, unless another dial is after the same peer. */
   async #tryAddress(address: Multiaddr, timeoutMs: number, signal: AbortSignal): Promise<Connection> {
     const attempt = new AbortController()
     const known = new Set(this.#connections().map((connection) => connection.id))
@@ -107,19 +109,25 @@ export class Dialler {
     const given = new Promise<never>((_resolve, reject) => {
       attempt.signal.addEventListener('abort', () => reject(attempt.signal.reason as DialProblem))
     })
+    this.#trying.add(address)
     try {
       signal.throwIfAborted()
       const dialled = this.#libp2p.dial(address, { signal: attempt.signal })
       dialled
         .then((late) => {
-          if (attempt.signal.aborted && !known.has(late.id) && this.#running.size === 0) this.#close(late)
+          if (attempt.signal.aborted && !known.has(late.id) && !this.#isWanted(late)) this.#close(late)
         })
         .catch(() => {})
       return await Promise.race([dialled, given])
     } finally {
+      this.#trying.delete(address)
       clearTimeout(timer)
       signal.removeEventListener('abort', giveUp)
     }
+  }
+
+  #isWanted(connection: Connection): boolean {
+    return [...this.#trying].some((address) => [undefined, connection.remotePeer.toString()].includes(peerOf(address)))
   }
 }
 

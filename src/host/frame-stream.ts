@@ -144,8 +144,7 @@ export class FrameStream {
 
   #settleRemoteEnd(): void {
     if (this.#end !== undefined) return
-    if (this.#reader.isMidFrame) this.#finish({ type: 'closed' })
-    else if (this.#options.onRemoteEnd === undefined) this.#finish({ type: 'closed' })
+    if (this.#options.onRemoteEnd === undefined) this.#finish({ type: 'closed' })
     else this.#options.onRemoteEnd()
   }
 

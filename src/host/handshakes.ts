@@ -42,7 +42,6 @@ export class Handshakes {
   /** Told by `handshake-answered` or `handshake-failed`, once. */
   async request({ request, info, timeoutMs }: RequestHandshake): Promise<void> {
     let isSettled = false
-    let frames: FrameStream | undefined
     const settle = (event: HandshakeAnswered | HandshakeFailed): void => {
       if (isSettled) return
       isSettled = true
@@ -51,12 +50,11 @@ export class Handshakes {
     const fail = (failure: HandshakeFailed['failure']): void =>
       settle({ type: 'handshake-failed', connection: this.#id, request, failure })
     const opening = new AbortController()
-    const giveUp = (failure: HandshakeFailed['failure']): void => {
+    let abandon = (): void => opening.abort()
+    const deadline = this.#bound(timeoutMs, (failure) => {
       fail(failure)
-      opening.abort()
-      frames?.abort({ type: 'timeout' })
-    }
-    const deadline = this.#bound(timeoutMs, giveUp)
+      abandon()
+    })
     let stream: Stream
     try {
       stream = await this.#connection.newStream(HANDSHAKE_PROTOCOL, { signal: opening.signal })
@@ -65,7 +63,7 @@ export class Handshakes {
       return fail(failureOf(error))
     }
     if (opening.signal.aborted) return stream.abort(new Error('given up'))
-    frames = this.#frames(stream, {
+    const frames = this.#frames(stream, {
       onFrame: (payload) => {
         try {
           settle({ type: 'handshake-answered', connection: this.#id, request, info: decodeNodeInfo(payload) })
@@ -79,6 +77,7 @@ export class Handshakes {
         fail(end.type === 'undecodable' ? 'undecodable' : end.type === 'timeout' ? 'timeout' : 'closed')
       },
     })
+    abandon = () => frames.abort({ type: 'timeout' })
     frames.send(encodeNodeInfo(info))
     frames.closeWrite()
   }

@@ -24,7 +24,6 @@ test('frames come out as they went in, however the stream is split', () => {
       const stream = Uint8Array.from(payloads.flatMap((bytes) => [...encodeFrame(bytes)]))
       const reader = new FrameReader(300)
       expect(readAll(reader, split(stream, cuts))).toEqual(payloads)
-      expect(reader.isMidFrame).toBe(false)
     }),
   )
 })
@@ -43,15 +42,6 @@ test('a length that never ends is refused', () => {
   const reader = new FrameReader(300)
   reader.push(new Uint8Array(10).fill(0x80))
   expect(() => reader.next()).toThrow('expected a frame length of at most 4 bytes, got a longer one')
-})
-
-test('a stream that ends inside a frame, or inside its length, can be told', () => {
-  const frame = encodeFrame(new Uint8Array(200))
-  for (const sizeBytes of [1, 2, 201]) {
-    const reader = new FrameReader(300)
-    readAll(reader, [frame.subarray(0, sizeBytes)])
-    expect(reader.isMidFrame).toBe(true)
-  }
 })
 
 test('a payload does not change when the chunk that it came in does', () => {

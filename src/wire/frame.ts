@@ -29,11 +29,6 @@ export class FrameReader {
     this.#payloadBytesMax = payloadBytesMax
   }
 
-  /** Inside a frame: the stream must not end here. */
-  get isMidFrame(): boolean {
-    return this.#payload !== undefined || this.#prefix.length > 0
-  }
-
   /** The chunk's bytes are copied as `next` takes them. Call only when `next` has returned undefined. */
   push(chunk: Uint8Array): void {
     if (this.#offset < this.#chunk.length) throw new Error('expected every frame taken before the next chunk')

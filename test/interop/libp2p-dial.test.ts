@@ -42,12 +42,11 @@ async function startGateway(
   answer: (gateway: ScriptedHost) => unknown,
   options: NodejsTransportsOptions = {},
 ): Promise<{ readonly gateway: ScriptedHost; readonly url: string }> {
-  let gateway: ScriptedHost | undefined
   const httpRequestHandler: http.RequestListener = (request, response) => {
-    if (request.url !== '/api/addresses' || gateway === undefined) return void response.writeHead(404).end('no')
+    if (request.url !== '/api/addresses') return void response.writeHead(404).end('no')
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer(gateway)))
   }
-  gateway = await start({
+  const gateway = await start({
     transports: nodejsTransports({ httpRequestHandler, ...options }),
     listen: ['/ip4/127.0.0.1/tcp/0/ws'],
   })
@@ -188,6 +187,17 @@ test('a silent listener fails the dial at its deadline, a cancelled dial at once
   expect(await alice.saw('dial-failed', (event) => event.dial === dial)).toMatchObject({ failure: 'cancelled' })
   for (const socket of sockets) socket.destroy()
   expect(alice.count('dial-failed')).toBe(3)
+})
+
+test('a connection that a cancelled dial opened all the same is closed', async () => {
+  const [alice, bob] = await Promise.all([start({ listen: [] }), start()])
+  const dial = alice.startDial(bob.address)
+  alice.on((event) => {
+    if (event.type === 'connection-opened') alice.host.perform({ type: 'cancel-dial', dial })
+  })
+  expect(await alice.saw('dial-failed')).toMatchObject({ failure: 'cancelled' })
+  await alice.saw('connection-closed')
+  expect(alice.count('dial-succeeded')).toBe(0)
 })
 
 test('a peer that is connected already answers a dial with that connection, by multiaddr and by URL', async () => {

@@ -1,9 +1,8 @@
-import { toConnectionId, toDialId, toRequestId, toRoot, type ConnectionId, type DialId } from '../../src/core/ids.ts'
+import { toDialId, toRequestId, toRoot, type ConnectionId, type DialId } from '../../src/core/ids.ts'
 import type { ConnectionOpened, DialFailed, DialSucceeded, HostEvent, MessageReceived } from '../../src/core/event.ts'
 import type { NodeInfo } from '../../src/core/message.ts'
 import type { Host, HostSink } from '../../src/host/host.ts'
 import { createLibp2pHost, type Libp2pHostOptions } from '../../src/host/libp2p-host.ts'
-import { nodejsTransports } from '../../src/host/transports.nodejs.ts'
 
 export const HEADER_BYTES = 80
 
@@ -32,7 +31,8 @@ export class ScriptedHost implements HostSink {
 
   static async start(options: Partial<Libp2pHostOptions> = {}): Promise<ScriptedHost> {
     const host = await createLibp2pHost({
-      transports: nodejsTransports(),
+      // Loaded when needed only, so that this file runs in a tab too.
+      transports: options.transports ?? (await import('../../src/host/transports.nodejs.ts')).nodejsTransports(),
       listen: ['/ip4/127.0.0.1/tcp/0'],
       headerSizeBytes: HEADER_BYTES,
       ...options,
@@ -129,8 +129,4 @@ export class ScriptedHost implements HostSink {
     this.events.push(event)
     for (const rule of [...this.#rules]) rule(event)
   }
-}
-
-export function connectionOf(text: string): ConnectionId {
-  return toConnectionId(text)
 }
