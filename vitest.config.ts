@@ -17,6 +17,9 @@ const chromiumPath = findChromium()
 const isBrowserAsked = !process.argv.includes('--project') || process.argv.includes('browser')
 if (chromiumPath === undefined && isBrowserAsked) console.error(CHROMIUM_MISSING)
 
+/** Where the API tests, in Node.js and in a tab, order the gateways that they connect to. */
+const globalSetup = ['test/contract/gateway-setup.ts']
+
 const limits = { testTimeout: HANG_LIMIT_MS, hookTimeout: HANG_LIMIT_MS }
 
 const config: ViteUserConfig = defineConfig({
@@ -27,15 +30,19 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...limits,
           name: 'node',
+          globalSetup,
           environment: 'node',
           include: ['{src,web,test}/**/*.test.ts'],
           exclude: [...BROWSER_TESTS, ...LONG_TESTS, ...PACKAGE_TESTS],
         },
       },
       {
+        // Found before the first test: what is found later reloads the page in the middle of one.
+        optimizeDeps: { entries: ['src/browser.ts'] },
         test: {
           ...limits,
           name: 'browser',
+          globalSetup,
           include: [...BROWSER_TESTS, ...ISOMORPHIC_TESTS],
           browser: {
             enabled: true,
