@@ -1,10 +1,12 @@
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DataFolder } from '../../src/store/data-folder.nodejs.ts'
 import { openDataFolder } from '../../src/store/data-folder.nodejs.ts'
 import { createFileStore } from '../../src/store/file.nodejs.ts'
+import { encodePrefix, encodeRecord } from '../../src/store/header-log.nodejs.ts'
 import type { HeaderStore, OpenedStore, StoreWrite } from '../../src/store/store.ts'
 import { expectSameBytes } from './store-contract.ts'
 import { makeHeaders, STORE_OPTIONS, StoreModel } from './store-model.ts'
@@ -117,6 +119,13 @@ describe('a damaged file of headers', () => {
     await expectOpens({ bytes: Buffer.concat([bytes, copied]), expected, isWarned: true })
   })
 
+  test('a record that keeps more headers than there are is cut off, whatever its checksum', async () => {
+    const prefix = encodePrefix(STORE_OPTIONS)
+    const record = { truncateTo: 5, appendCount: 1, work: 1n, pieces: [makeHeaders(1, 1)] }
+    const bytes = Buffer.concat([prefix, encodeRecord(record, crc32(prefix)).bytes])
+    await expectOpens({ bytes, expected: new Uint8Array(0), isWarned: true })
+  })
+
   test.each([
     ['empty', new Uint8Array(0)],
     ['shorter than its first line', new Uint8Array(100)],
@@ -183,6 +192,18 @@ describe('compaction', () => {
       expect(store.sizeBytes).toBeLessThan(content.length + 1_024)
       expect(sizeBytesMax).toBeGreaterThan(content.length * 1.5)
     })
+  })
+
+  test('a chunk ends only where its work is known, so that a file cut short tells no wrong work', async () => {
+    await withStore(async (store) => {
+      await store.write([{ truncateTo: 0, append: makeHeaders(1, 10), work: 1n }])
+      await store.write([{ truncateTo: 10, append: makeHeaders(2, 230_000), work: 2n }])
+      await store.write([{ truncateTo: 5_000, append: makeHeaders(3, 1), work: 3n }])
+      expect(store.sizeBytes).toBeLessThan(5_001 * 80 + 1_024)
+    })
+    const bytes = await readFile(path)
+    await writeFile(path, bytes.subarray(0, -1))
+    await withStore(async (_, opened) => expect(opened).toMatchObject({ headerCount: 0, work: 0n }))
   })
 
   test('headers that were reorganised away do not pile up', async () => {

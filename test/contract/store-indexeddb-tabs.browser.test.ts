@@ -191,6 +191,16 @@ test.each([
   expect(await createStore().open()).toMatchObject({ headerCount: found + 1, work: 2n, warnings: [] })
 })
 
+test('a reorganisation to fewer headers leaves no chunk behind', async () => {
+  const writer = createStore()
+  await writer.open()
+  await writer.write([{ truncateTo: 0, append: makeHeaders(1, 7_000), work: 1n }])
+  await writer.write([{ truncateTo: 2_016, append: new Uint8Array(0), work: 2n }])
+  const database = await openDB(name)
+  expect(await database.getAllKeys('chunks')).toEqual([0])
+  database.close()
+})
+
 test('a chunk that is short in the middle is never read past', async () => {
   const writer = createStore()
   await writer.open()
