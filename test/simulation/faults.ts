@@ -20,8 +20,8 @@ export class Faults {
   readonly random: Random
   /** Who was told to disconnect from whom, and must be told to connect again. */
   readonly disconnected: { readonly computer: Computer; readonly address: string }[] = []
-  readonly stopping = new Set<Computer>()
-  readonly counts = new Map<string, number>()
+  readonly stopping: Set<Computer> = new Set<Computer>()
+  readonly counts: Map<string, number> = new Map<string, number>()
   private isOver = false
   private keyCount = 0
   private token = 1_000_000

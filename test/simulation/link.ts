@@ -43,14 +43,18 @@ export class LinkEnd {
   /** A close was asked for and takes its time. */
   isClosing = false
   /** Our handshake requests without an answer. */
-  readonly handshakeRequests = new Set<RequestId>()
+  readonly handshakeRequests: Set<RequestId> = new Set<RequestId>()
   /** The remote's handshake requests that we may answer: our number -> the asker's. */
-  readonly handshakeQuestions = new Map<RequestId, RequestId>()
+  readonly handshakeQuestions: Map<RequestId, RequestId> = new Map<RequestId, RequestId>()
   /** Our stream was reset: answers to requests up to this one are lost. */
   lostRequestMax = -1
   lastRequestSent = -1
   /** What is under way to this end. */
-  readonly arriving = { handshake: new Channel(), requests: new Channel(), answers: new Channel() }
+  readonly arriving: Readonly<Record<ChannelName, Channel>> = {
+    handshake: new Channel(),
+    requests: new Channel(),
+    answers: new Channel(),
+  }
   /** Nothing arrives here before this moment (one-way silence). */
   silentUntilMs = 0
   /** Nothing ever arrives here again, not even the close (half-open). */

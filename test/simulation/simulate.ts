@@ -75,7 +75,7 @@ class Simulation {
       seed: options.seed,
       unixMs: this.chain.unixMs,
       headerSizeBytes: chain.headerSizeBytes,
-      checkAppend: this.chain.checkAppend,
+      continues: this.chain.continues,
       observer: this.watch,
       latencyMs: { min: 2, max: 250 },
     })

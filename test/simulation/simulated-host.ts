@@ -48,10 +48,10 @@ interface Waiting {
 
 export class SimulatedHost implements LinkOwner {
   isAlive = true
-  readonly ends = new Map<ConnectionId, LinkEnd>()
-  readonly dials = new Map<DialId, DialState>()
+  readonly ends: Map<ConnectionId, LinkEnd> = new Map<ConnectionId, LinkEnd>()
+  readonly dials: Map<DialId, DialState> = new Map<DialId, DialState>()
   private readonly options: HostOptions
-  private readonly waiting = new Map<PeerId, Waiting>()
+  private readonly waiting: Map<PeerId, Waiting> = new Map<PeerId, Waiting>()
   private nextQuestion = 1
 
   constructor(options: HostOptions) {

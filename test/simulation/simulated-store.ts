@@ -11,8 +11,10 @@ export interface SimulatedStoreOptions {
   readonly random: Random
   readonly headerSizeBytes: number
   readonly isWritable: boolean
-  /** Throws when the bytes do not continue the chain that the last stored header ends; undefined for genesis itself. */
-  readonly checkAppend: (last: Uint8Array | undefined, append: Uint8Array) => void
+  /** Whose disk it is, for messages. */
+  readonly name: string
+  /** True when these headers follow the last stored one, or begin with genesis where nothing is stored. */
+  readonly continues: (last: Uint8Array | undefined, append: Uint8Array) => boolean
 }
 
 export class SimulatedStore {
@@ -24,6 +26,8 @@ export class SimulatedStore {
   private bytes = new Uint8Array(0)
   private lengthBytes = 0
   private work = 0n
+  /** A write from this height on failed: until it is made good, nothing may build on it. */
+  private soundCount = Infinity
   private queue: Persist[] = []
   private underWay: readonly Persist[] = []
   /** Grows with every crash: what was asked before is never answered. */
@@ -75,6 +79,7 @@ export class SimulatedStore {
     }
     this.queue = []
     this.underWay = []
+    this.soundCount = Infinity
   }
 
   private load({ fromHeight, count }: LoadHeaders, post: (event: StoreEvent) => void): void {
@@ -112,6 +117,7 @@ export class SimulatedStore {
       hasFailed ||= !this.apply(write, write.append.length)
       if (!hasFailed) durable = write.sequence
       else {
+        this.soundCount = Math.min(this.soundCount, write.truncateTo)
         const reason = this.fault === 'quota-exceeded' ? 'quota-exceeded' : 'write-failed'
         post({ type: 'persist-failed', sequence: write.sequence, reason, detail: 'the disk said no' })
       }
@@ -122,10 +128,14 @@ export class SimulatedStore {
   /** False when an earlier write that this one builds on failed. */
   private apply(write: Persist, appendBytes: number): boolean {
     const from = write.truncateTo * this.options.headerSizeBytes
-    if (from > this.lengthBytes) return false
+    if (from > this.lengthBytes || write.truncateTo > this.soundCount) return false
+    this.soundCount = Infinity
     this.lengthBytes = from
     const append = write.append.subarray(0, appendBytes)
-    if (append.length > 0) this.options.checkAppend(this.last(), append)
+    if (append.length > 0 && !this.options.continues(this.last(), append)) {
+      const count = append.length / this.options.headerSizeBytes
+      throw new Error(`S2: ${this.options.name} writes ${count} headers at ${write.truncateTo} that do not continue it`)
+    }
     const length = from + append.length
     if (length > this.bytes.length) {
       const larger = new Uint8Array(Math.max(length, this.bytes.length * 2))

@@ -136,5 +136,7 @@ export class ToyRegistry {
 }
 
 function textBytes(root: Root): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, index) => Number.parseInt(root.slice(index * 2, index * 2 + 2), 16))
+  const bytes = new Uint8Array(32)
+  for (let index = 0; index < 32; index += 1) bytes[index] = Number.parseInt(root.slice(index * 2, index * 2 + 2), 16)
+  return bytes
 }

@@ -84,7 +84,7 @@ class ToyTree implements HeaderTree {
     const lastOffset = headers.length - TOY_HEADER_SIZE_BYTES
     return {
       count: headers.length / TOY_HEADER_SIZE_BYTES,
-      parent: rootText(headers, 0),
+      parent: this.registry.findParent(headers, 0)?.root ?? rootText(headers, 0),
       last: this.rootOf(headers.subarray(lastOffset)),
       lastHasWork: isSealed(headers, lastOffset),
     }
@@ -180,7 +180,7 @@ class ToyTree implements HeaderTree {
     if (found !== undefined && this.holds(found)) return found
     const parent = this.registry.findParent(headers, offset)
     if (parent === undefined || !this.holds(parent))
-      return { type: 'unconnected', index, parent: rootText(headers, offset) }
+      return { type: 'unconnected', index, parent: parent?.root ?? rootText(headers, offset) }
     const height = parent.height + 1
     const verdict = found === undefined ? this.registry.judge(headers, offset, parent) : undefined
     if (verdict?.type === 'invalid')

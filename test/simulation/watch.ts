@@ -30,7 +30,7 @@ export class SimulationError extends Error {
 }
 
 export class Watch implements Observer {
-  readonly effectCounts = new Map<string, number>()
+  readonly effectCounts: Map<string, number> = new Map<string, number>()
   private readonly options: WatchOptions
   private readonly recent = new RecentSteps(STEPS_KEPT)
   private readonly checkers = new Map<Computer, { readonly runCount: number; readonly checker: InvariantChecker }>()

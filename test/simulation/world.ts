@@ -26,7 +26,7 @@ export interface WorldOptions {
   /** Unix time at the beginning. */
   readonly unixMs: number
   readonly headerSizeBytes: number
-  readonly checkAppend: (last: Uint8Array | undefined, append: Uint8Array) => void
+  readonly continues: (last: Uint8Array | undefined, append: Uint8Array) => boolean
   readonly observer: Observer
   /** One way, between any two; each link draws its own. */
   readonly latencyMs: { readonly min: number; readonly max: number }
@@ -47,13 +47,13 @@ export class World implements Network {
   readonly seed: number
   readonly random: Random
   readonly computers: Computer[] = []
-  readonly links = new Set<Link>()
+  readonly links: Set<Link> = new Set<Link>()
   readonly dialFaults: DialFaults = { refusedShare: 0, lostShare: 0, limitedShare: 0 }
   /** Computers of different groups cannot reach each other. */
-  readonly groups = new Map<Computer, number>()
+  readonly groups: Map<Computer, number> = new Map<Computer, number>()
   stepCount = 0
   private readonly options: WorldOptions
-  private readonly byAddress = new Map<string, Computer>()
+  private readonly byAddress: Map<string, Computer> = new Map<string, Computer>()
   private connectionCount = 0
 
   constructor(options: WorldOptions) {
@@ -76,7 +76,8 @@ export class World implements Network {
       random,
       headerSizeBytes: this.options.headerSizeBytes,
       isWritable: args.isStoreWritable,
-      checkAppend: this.options.checkAppend,
+      name: addressOf(index),
+      continues: this.options.continues,
     })
     const { isHonest, targets, createMachine } = args
     const computer = new Computer({

@@ -1,0 +1,82 @@
+/**
+ * npm run simulate -- --seed N [--nodes N] [--minutes N] [--seeds N] [--chain toy|regtest] [--trace]
+ * Replays one seed, or runs a number of them from there on. Exit code 1 when a rule is broken, 2 when the call is wrong.
+ */
+import { parseArgs } from 'node:util'
+import { createSimulatedRegtestChain } from '../test/simulation/simulated-regtest-chain.ts'
+import { createSimulatedToyChain } from '../test/simulation/simulated-chain.ts'
+import { simulate } from '../test/simulation/simulate.ts'
+import { formatStep } from '../test/simulation/trace.ts'
+
+function fail(message: string): never {
+  console.error(message)
+  process.exit(2)
+}
+
+function wholeNumber(name: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max)
+    fail(`--${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(text)}`)
+  return value
+}
+
+function readArguments(): {
+  seed: number
+  seeds: number
+  nodes: number
+  minutes: number
+  chain: string
+  trace: boolean
+} {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seed: { type: 'string', default: '1' },
+        seeds: { type: 'string', default: '1' },
+        nodes: { type: 'string', default: '20' },
+        minutes: { type: 'string', default: '10' },
+        chain: { type: 'string', default: 'toy' },
+        trace: { type: 'boolean', default: false },
+      },
+    })
+    if (values.chain !== 'toy' && values.chain !== 'regtest')
+      fail(`--chain: expected toy or regtest, got ${JSON.stringify(values.chain)}`)
+    return {
+      seed: wholeNumber('seed', values.seed, 0, 2 ** 32 - 1),
+      seeds: wholeNumber('seeds', values.seeds, 1, 1_000_000),
+      nodes: wholeNumber('nodes', values.nodes, 2, 100_000),
+      minutes: wholeNumber('minutes', values.minutes, 0, 10_000),
+      chain: values.chain,
+      trace: values.trace,
+    }
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error))
+  }
+}
+
+const { seed: firstSeed, seeds, nodes, minutes, chain, trace } = readArguments()
+let failedCount = 0
+for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
+  const startMs = performance.now()
+  try {
+    const result = simulate({
+      seed,
+      nodes,
+      minutes,
+      chain: chain === 'regtest' ? createSimulatedRegtestChain() : createSimulatedToyChain(),
+      ...(trace && { onStep: (step) => console.log(formatStep(step)) }),
+    })
+    const wallMs = performance.now() - startMs
+    const rate = Math.round((result.stepCount / wallMs) * 1_000)
+    console.log(
+      `seed ${seed}: ${nodes} light nodes, ${Math.round(result.virtualMs / 1_000)} s virtual, ${result.stepCount} steps ` +
+        `in ${Math.round(wallMs)} ms (${rate}/s), height ${result.height}, in step ${result.healedMs / 1_000} s after the last header`,
+    )
+  } catch (error) {
+    failedCount += 1
+    const message = error instanceof Error ? error.message : String(error)
+    console.error(seeds === 1 ? message : `seed ${seed}: ${message.split('\n', 2).join(' | ')}`)
+  }
+}
+if (failedCount > 0) console.error(`${failedCount} of ${seeds} seeds failed`)
+process.exitCode = failedCount === 0 ? 0 : 1

@@ -1,0 +1,31 @@
+/** Reads the list of seeds that failed once. */
+export interface FailedSeed {
+  readonly seed: number
+  readonly nodes: number
+  readonly minutes: number
+  readonly chain: 'toy' | 'regtest'
+  readonly what: string
+}
+
+const LINE_PATTERN = /^(\d+) (\d+) (\d+) (toy|regtest) {2}(.+)$/
+
+/** Throws `SyntaxError` with file and line number at the first line that is none. */
+export function parseFailedSeeds(text: string, file: string): readonly FailedSeed[] {
+  const seeds: FailedSeed[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue
+    const [, seed, nodes, minutes, chain, what] = LINE_PATTERN.exec(line) ?? []
+    if (seed === undefined || what === undefined || Number(seed) >= 2 ** 32)
+      throw new SyntaxError(
+        `${file}:${index + 1}: expected "SEED NODES MINUTES toy|regtest  what", got ${JSON.stringify(line)}`,
+      )
+    seeds.push({
+      seed: Number(seed),
+      nodes: Number(nodes),
+      minutes: Number(minutes),
+      chain: chain === 'regtest' ? 'regtest' : 'toy',
+      what,
+    })
+  }
+  return seeds
+}

@@ -1,0 +1,52 @@
+/** Bitcoin's regtest in a simulation: real header rules, for depth. */
+import type { HeaderTree } from '../../src/core/chain.ts'
+import { bitcoin } from '../../src/bitcoin.ts'
+import { mineHeaders } from '../../src/chain/bitcoin/miner.ts'
+import type { SimulatedChain } from './simulated-chain.ts'
+
+const HEADER_SIZE_BYTES = 80
+/** The last four bytes are the nonce. */
+const NONCE_OFFSET = 76
+/** 14 November 2023. */
+const START_UNIX_MS = 1_700_000_000_000
+
+export function createSimulatedRegtestChain(): SimulatedChain {
+  const chain = bitcoin('regtest')
+  function tipHeader(tree: HeaderTree): Uint8Array {
+    return tree.range({ fromHeight: tree.tip.height, count: 1 })
+  }
+  return {
+    chain,
+    unixMs: START_UNIX_MS,
+    mine({ tree, count, unixMs, nonce }) {
+      const firstTime = Math.max(tree.tip.time + 1, Math.floor(unixMs / 1_000))
+      return mineHeaders({ parent: tipHeader(tree), count, firstTime, stepSeconds: 1, salt: nonce })
+    },
+    forge({ tree, parent, isInvalid, unixMs, nonce }) {
+      const nowhere = new Uint8Array(HEADER_SIZE_BYTES).fill(nonce)
+      const firstTime = Math.max(tree.tip.time + 1, Math.floor(unixMs / 1_000))
+      const from = parent === 'tip' ? tipHeader(tree) : nowhere
+      const header = mineHeaders({ parent: from, count: 1, firstTime, stepSeconds: 1, salt: nonce })
+      while (isInvalid && hasWork(tree, header)) header[NONCE_OFFSET] = ((header[NONCE_OFFSET] ?? 0) + 1) & 255
+      return header
+    },
+    continues(last, append) {
+      const tree = chain.createTree()
+      let parent = last
+      for (let offset = 0; offset < append.length; offset += HEADER_SIZE_BYTES) {
+        const header = append.subarray(offset, offset + HEADER_SIZE_BYTES)
+        const isLinked =
+          parent === undefined
+            ? tree.rootOf(header) === chain.genesis
+            : tree.inspect(header).parent === tree.rootOf(parent)
+        if (!isLinked) return false
+        parent = header
+      }
+      return true
+    },
+  }
+}
+
+function hasWork(tree: HeaderTree, header: Uint8Array): boolean {
+  return tree.inspect(header).lastHasWork
+}
