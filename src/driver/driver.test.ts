@@ -11,8 +11,8 @@ const CLOSED = { type: 'connection-closed', connection: toConnectionId('a') } as
 const DIAL = { type: 'dial', dial: toDialId(1), address: '/ip4/127.0.0.1/tcp/1', timeoutMs: 1 } as const
 const DIAL_FAILED = { type: 'dial-failed', dial: toDialId(1), failure: 'unreachable', detail: '' } as const
 
-function persist(sequence: number): Effect {
-  return { type: 'persist', sequence, truncateTo: sequence - 1, append: new Uint8Array(80), work: BigInt(sequence) }
+function persist(sequence: number, truncateTo = sequence - 1): Effect {
+  return { type: 'persist', sequence, truncateTo, append: new Uint8Array(80), work: BigInt(sequence) }
 }
 
 // Obligation 1.
@@ -209,21 +209,33 @@ test('writes keep their order, those that wait are one commit, and nothing is he
   expect(acknowledged).toEqual([1, 4])
 })
 
-test('after a write that failed nothing later is written until the core asks anew', async () => {
+test('after a write that failed nothing that builds on it is written, whenever it was asked for', async () => {
   const { clock, core, held, driver } = await startDriverRig()
-  const asked = [persist(1), persist(2), persist(3)]
-  core.answer = (event) => (event.type === 'network-online' ? asked.splice(0, 1) : [])
-  for (let count = 0; count < 3; count += 1) driver.post(ONLINE)
-  clock.runTurns()
+  const failed: number[] = []
+  let asked: Effect[] = []
+  core.answer = (event) => {
+    if (event.type === 'persist-failed') failed.push(event.sequence)
+    return event.type === 'network-online' ? asked.splice(0) : []
+  }
+  const ask = (...effects: Effect[]): void => {
+    asked = effects
+    driver.post(ONLINE)
+    clock.runTurns()
+  }
+  const works = (): bigint[][] => held.commits.map((writes) => writes.map(({ work }) => work))
+  // The first is under way, the others wait; the third reaches further down than the first.
+  ask(persist(1, 10), persist(2, 11), persist(3, 8))
   await held.finish(new Error('full'))
-  clock.runTurns()
-  expect(held.commits).toHaveLength(1)
-  expect(held.openCount).toBe(0)
-
-  asked.push(persist(4))
-  driver.post(ONLINE)
-  clock.runTurns()
-  expect(held.commits.map((writes) => writes.map(({ work }) => work))).toEqual([[1n], [4n]])
+  // Asked for before the core hears of it, and after.
+  ask(persist(4, 9))
+  expect(failed).toEqual([1, 4])
+  expect(works()).toEqual([[1n]])
+  // The core asks anew, from the lowest height of all.
+  ask(persist(5, 8))
+  ask(persist(6, 9))
+  expect(works()).toEqual([[1n], [5n]])
+  await held.finish()
+  expect(works()).toEqual([[1n], [5n], [6n]])
 })
 
 test('a stop waits for the writes that were asked for', async () => {

@@ -70,13 +70,15 @@ test.each([
   ],
   [{ ...GOOD, listen: '/ip4/' }, 'invalid-option: option listen: expected a list of multiaddrs, got "/ip4/"'],
   [{ ...GOOD, announce: [7] }, 'invalid-option: option announce: expected addresses as text, got 7'],
-  [
-    { ...GOOD, peer: [] },
-    'invalid-option: option peer: expected one of chain, peers, store, transports, rtcConfiguration, maxPeers, logger, listen, announce, got "peer"',
-  ],
 ])('bad options %#: one line with what was expected and what came', (options, said) => {
   expect(check(options)).toBe(said)
   expect(said).not.toContain('\n')
+})
+
+test('an unknown option is named, with those there are', () => {
+  expect(check({ ...GOOD, peer: [] })).toMatch(
+    /^invalid-option: option peer: expected one of chain, peers, .*, got "peer"$/,
+  )
 })
 
 test.each([

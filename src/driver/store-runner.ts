@@ -9,14 +9,16 @@ type PersistEffect = Extract<StoreEffect, { type: 'persist' }>
 const DENSE_SAMPLE_COUNT = 10
 
 /**
- * Carries out the core's reads and writes: writes in order, all that wait in one commit, none after a failed one
- * until the core asks anew.
+ * Carries out the core's reads and writes: writes in order, all that wait in one commit.
+ * After a write that failed none that builds on it is carried out: none, until one reaches down to where it began.
  */
 export class StoreRunner {
   readonly #store: HeaderStore
   readonly #headerSizeBytes: number
   readonly #post: (event: StoreEvent) => void
   #waiting: PersistEffect[] = []
+  /** The store may be wrong from this height on, because a write that began there failed. */
+  #failedFromHeight: number | undefined
   #writing: Promise<void> | undefined
   readonly #reading = new Set<Promise<void>>()
   #isClosed = false
@@ -46,10 +48,19 @@ export class StoreRunner {
   perform(effect: StoreEffect): void {
     if (this.#isClosed) return
     if (effect.type === 'load-headers') this.#track(this.#load(effect))
-    else {
+    else if (this.#buildsOnFailure(effect)) {
+      const detail = 'a write that this one builds on has failed'
+      this.#post({ type: 'persist-failed', sequence: effect.sequence, reason: 'write-failed', detail })
+    } else {
+      this.#failedFromHeight = undefined
       this.#waiting.push(effect)
       this.#writing ??= this.#writeAll()
     }
+  }
+
+  /** The core may have asked for it before it heard of the failure. */
+  #buildsOnFailure({ truncateTo }: PersistEffect): boolean {
+    return this.#failedFromHeight !== undefined && truncateTo > this.#failedFromHeight
   }
 
   /** Resolves when what was asked for is written, and the store is closed. */
@@ -71,7 +82,8 @@ export class StoreRunner {
         await this.#store.write(writes)
         this.#post({ type: 'persisted', sequence: last.sequence })
       } catch (error) {
-        this.#waiting = []
+        const lost = [...effects, ...this.#waiting.splice(0)]
+        this.#failedFromHeight = Math.min(...lost.map(({ truncateTo }) => truncateTo))
         this.#post({ type: 'persist-failed', sequence: first.sequence, ...reasonOf(error) })
       }
     }
