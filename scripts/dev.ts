@@ -7,6 +7,8 @@ const env = { ...process.env, PATH: searchPath() }
 const gateway: ChildProcess = spawn(process.execPath, ['src/cli/main.ts', 'start', '--dev', ...process.argv.slice(2)], {
   stdio: 'inherit',
   env,
+  // Ctrl-C on a terminal goes to us alone, who pass it on once: a second signal is an order to drop everything.
+  detached: true,
 })
 const page: ChildProcess = spawn('vite', [], { stdio: 'inherit', env })
 
@@ -19,7 +21,6 @@ page.on('exit', stop)
 process.on('SIGINT', stop)
 process.on('SIGTERM', stop)
 
-/** Once: a gateway takes a second signal as an order to drop everything. */
 function stop(): void {
   if (isStopping) return
   isStopping = true
