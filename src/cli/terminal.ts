@@ -44,7 +44,9 @@ export function createTerminal(options: {
     },
     progress(line) {
       if (!isInteractive) return
-      const shown = (line ?? '').slice(0, (stderr.columns ?? 80) - 1)
+      // Some terminals say 0 where they do not know.
+      const columns = stderr.columns === undefined || stderr.columns === 0 ? 80 : stderr.columns
+      const shown = (line ?? '').slice(0, columns - 1)
       if (shown === progressLine) return
       stderr.write(`${clear()}${shown}`)
       progressLine = shown
