@@ -44,6 +44,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     yieldTurn: createYield(),
     log: logger,
     addressProblem,
+    record: options.record,
     onStopped: async () => listeners.abort(),
   })
   await lightNode.start()

@@ -55,6 +55,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     peers,
     maxPeers,
     log: logger,
+    record: options.record,
     isAuthority: false,
     makeHost: async (privateKey) =>
       createLibp2pHost({
@@ -80,6 +81,8 @@ export interface GatewayOptions {
   /** It makes the headers itself: a practice chain. */
   readonly isAuthority: boolean
   readonly log: Log
+  /** As the option of `createLightNode`. */
+  readonly record?: ((line: string) => void) | undefined
   readonly maxPeers?: number
   readonly httpRequestHandler: (request: IncomingMessage, response: ServerResponse) => void
   readonly allowUpgrade: (request: IncomingMessage) => boolean
@@ -113,6 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     peers,
     maxPeers: options.maxPeers ?? MAX_PEERS,
     log,
+    record: options.record,
     isAuthority,
     makeHost: async (privateKey) =>
       createLibp2pHost({
@@ -133,6 +137,7 @@ interface StartOptions {
   readonly peers: readonly string[]
   readonly maxPeers: number
   readonly log: Log
+  readonly record: ((line: string) => void) | undefined
   readonly isAuthority: boolean
   readonly makeHost: (privateKey: Uint8Array | undefined) => Promise<Host>
 }
@@ -154,6 +159,7 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
       yieldTurn: (callback) => setImmediate(callback),
       log,
       addressProblem,
+      record: options.record,
       onStopped: async () => folder?.close(),
     })
     await lightNode.start()

@@ -27,6 +27,11 @@ export interface LightNodeOptions {
   /** Ready peers at most. Default: 32 in a tab, 256 in Node.js. */
   readonly maxPeers?: number
   readonly logger?: Log
+  /**
+   * Takes every line of a recording of all that happens to this light node, from its first event on: with it the run can
+   * be repeated step by step. It holds addresses and peer ids, no keys.
+   */
+  readonly record?: (line: string) => void
   /** Multiaddrs to listen on; Node.js only. Default: none. */
   readonly listen?: readonly string[]
   /** Multiaddrs that others reach us by, where they differ from those listened on (a reverse proxy). Node.js only. */

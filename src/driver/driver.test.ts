@@ -72,7 +72,9 @@ test('an app that stops in the middle of an effect hears the rest of them first,
     return [DIAL, { type: 'peer-ready', peer: toPeerId('p'), generation: 1, agent: '' }]
   }
   let stopped: Promise<void> | undefined
-  host.onPerform = () => (stopped ??= driver.stop())
+  host.onPerform = () => {
+    stopped ??= driver.stop()
+  }
   driver.post(ONLINE)
   clock.runTurns()
   await stopped

@@ -1,5 +1,5 @@
 import type { Chain, Head, HeaderRecord } from '../core/chain.ts'
-import type { LightNodeCore } from '../core/core.ts'
+import type { CoreOptions, LightNodeCore } from '../core/core.ts'
 import type { AppEffect, ConnectSettled } from '../core/effect.ts'
 import type { PeerId } from '../core/ids.ts'
 import { isRoot, toPeerId } from '../core/ids.ts'
@@ -12,8 +12,9 @@ import type { Clock } from './clock.ts'
 import { Driver } from './driver.ts'
 import { HeadStream } from './head-stream.ts'
 import type { Log } from './log.ts'
+import { recordCore } from './recording.ts'
 import { Snapshots } from './snapshots.ts'
-import { AGENT } from './version.ts'
+import { AGENT, VERSION } from './version.ts'
 
 export interface LightNodeParts {
   readonly chain: Chain
@@ -31,6 +32,8 @@ export interface LightNodeParts {
   readonly log: Log
   /** Undefined when the text can be tried; else one line. */
   readonly addressProblem: (address: string) => string | undefined
+  /** Takes every line of a recording. */
+  readonly record?: ((line: string) => void) | undefined
   /** Called once `stop` has ended all else. */
   readonly onStopped?: () => Promise<void>
 }
@@ -67,7 +70,9 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.#parts = parts
     this.chain = chain
     this.#lastVerifiedMs = clock.now().monotonicMs
-    this.#core = createLightNodeCore({ chain, ownPeer: host.peerId, agent: AGENT, peers, maxPeers, seed, isAuthority })
+    const coreOptions = { ownPeer: host.peerId, agent: AGENT, peers, maxPeers, seed, isAuthority }
+    const core = createLightNodeCore({ chain, ...coreOptions })
+    this.#core = parts.record === undefined ? core : recorded({ core, chain, coreOptions, write: parts.record })
     this.#driver = new Driver({
       core: this.#core,
       host,
@@ -286,6 +291,18 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     const { store } = this.#parts
     return { kind: store.kind, reason: this.#storeReason, sizeBytes: store.sizeBytes }
   }
+}
+
+function recorded(args: {
+  core: LightNodeCore
+  chain: Chain
+  coreOptions: Omit<CoreOptions, 'chain'>
+  write: (line: string) => void
+}): LightNodeCore {
+  const { core, chain, coreOptions, write } = args
+  const { id, minimumChainWork } = chain
+  const head = { rushlightRecording: 1, version: VERSION, chain: id, minimumChainWork, options: coreOptions } as const
+  return recordCore({ core, head, write })
 }
 
 function stoppedError(): LightNodeError {

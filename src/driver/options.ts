@@ -9,6 +9,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof LightNodeOptions>([
   'rtcConfiguration',
   'maxPeers',
   'logger',
+  'record',
   'listen',
   'announce',
 ])
