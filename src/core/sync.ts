@@ -160,6 +160,10 @@ export class HeaderSync {
   streamFailed(args: { peer: PeerId; connection: ConnectionId; nowMs: number }): void {
     const peer = this.#peers.get(args.peer)
     if (peer === undefined) return
+    // What was asked after the break went by a new stream and will be answered: late, not unasked.
+    for (const pending of [peer.ping, peer.headersRequest, peer.ancestorsRequest]) {
+      if (pending?.connection === args.connection) abandon(peer)
+    }
     this.connectionLost({ ...args, againMs: args.nowMs + limits.STREAM_RETRY_MS })
     peer.streamFailureCount += 1
     if (peer.streamFailureCount >= limits.STREAM_FAILURES_MAX) this.#options.unresponsive(args.connection, args.nowMs)
@@ -332,7 +336,8 @@ export class HeaderSync {
   #setAside(peer: SyncPeer, untilMs: number | undefined, now: Instant): void {
     peer.hasMore = false
     peer.stalledUntilMs = untilMs ?? now.monotonicMs + limits.STALL_COOLDOWN_MS
-    peer.askAtMs = peer.stalledUntilMs
+    // A first question that is due stays due (S2).
+    if (peer.askAtMs > now.monotonicMs) peer.askAtMs = peer.stalledUntilMs
     if (this.#syncPeer === peer.peer) this.#syncPeer = undefined
   }
 
