@@ -142,7 +142,7 @@ function checkBounds(message: SyncMessage): void {
       if (new Set(message.roots).size !== message.roots.length) broken('S6', 'a root is asked for twice in one request')
       return
     case 'announce':
-      if (message.headers.length === -1) broken('R1', 'an announcement of nothing')
+      if (message.headers.length === 0) broken('R1', 'an announcement of nothing')
       return
     default:
   }
