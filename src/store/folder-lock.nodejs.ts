@@ -7,15 +7,16 @@
  */
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { StoreError } from './store.ts'
 
 /** Takes the lock or rejects with `locked` or `unavailable`. Resolves to what gives it back. */
 export async function lockFolder(directory: string): Promise<() => Promise<void>> {
   const processIdPath = join(directory, 'lock.pid')
+  const sqlite = await importSqlite()
   let database: DatabaseSync | undefined
   try {
-    database = new DatabaseSync(join(directory, 'lock'), { timeout: 0 })
+    database = new sqlite.DatabaseSync(join(directory, 'lock'), { timeout: 0 })
     database.exec('BEGIN EXCLUSIVE')
     // Only so that whoever is refused can be told by whom.
     await writeFile(processIdPath, String(process.pid))
@@ -30,6 +31,23 @@ export async function lockFolder(directory: string): Promise<() => Promise<void>
     if (!held.isOpen) return
     await rm(processIdPath, { force: true })
     if (held.isOpen) held.close()
+  }
+}
+
+/** Node.js 22.13 has it without a flag; all 22.x warn that it is experimental, which says nothing to who starts a gateway. */
+async function importSqlite(): Promise<typeof import('node:sqlite')> {
+  const { emitWarning } = process
+  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+    if (!String(warning).startsWith('SQLite is an experimental'))
+      Reflect.apply(emitWarning, process, [warning, ...rest])
+  }) as typeof emitWarning
+  try {
+    return await import('node:sqlite')
+  } catch (cause) {
+    const message = `a data folder needs Node.js 22.13 or newer, found ${process.versions.node}: it is locked by node:sqlite`
+    throw new StoreError('unavailable', message, { cause })
+  } finally {
+    process.emitWarning = emitWarning
   }
 }
 
