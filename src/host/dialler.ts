@@ -25,6 +25,7 @@ export class Dialler {
   readonly #running = new Map<DialId, AbortController>()
   /** What the running dials try just now, one address each. */
   readonly #trying = new Set<Multiaddr>()
+  readonly #claimed = new WeakSet<Connection>()
 
   constructor(args: {
     readonly libp2p: Libp2p
@@ -51,6 +52,7 @@ export class Dialler {
     try {
       const connection = await this.#connect(address, { signal, timeoutMs })
       if (!this.#sawOpen(connection)) throw new DialProblem('closed', `${address} hung up at once`)
+      this.#claimed.add(connection)
       const peer = toPeerId(connection.remotePeer.toString())
       event = { type: 'dial-succeeded', dial, connection: toConnectionId(connection.id), peer }
     } catch (error) {
@@ -60,6 +62,18 @@ export class Dialler {
     clearTimeout(timer)
     this.#running.delete(dial)
     this.#post(event)
+    this.closeUnclaimed()
+  }
+
+  /**
+   * A dial that was given up may open its connection all the same, then or later. Every outbound connection is a dial's:
+   * one that none has claimed and none is after is closed.
+   */
+  closeUnclaimed(): void {
+    for (const connection of this.#connections()) {
+      if (connection.direction === 'inbound' || this.#claimed.has(connection) || this.#isWanted(connection)) continue
+      this.#close(connection)
+    }
   }
 
   cancel(dial: DialId): void {
@@ -97,28 +111,20 @@ export class Dialler {
     throw problem ?? new DialProblem('undialable', `${address} names no address`)
   }
 
-  /** A connection that comes after this was given up is closed, unless another dial is after the same peer. */
   async #tryAddress(address: Multiaddr, timeoutMs: number, signal: AbortSignal): Promise<Connection> {
+    signal.throwIfAborted()
     const attempt = new AbortController()
-    const known = new Set(this.#connections().map((connection) => connection.id))
     const giveUp = (): void => attempt.abort(signal.reason)
     const timer = setTimeout(() => {
       attempt.abort(new DialProblem('timeout', `no answer from ${address.toString()} within ${timeoutMs / 1000} s`))
     }, timeoutMs)
     signal.addEventListener('abort', giveUp)
-    const given = new Promise<never>((_resolve, reject) => {
-      attempt.signal.addEventListener('abort', () => reject(attempt.signal.reason as DialProblem))
-    })
     this.#trying.add(address)
     try {
-      signal.throwIfAborted()
-      const dialled = this.#libp2p.dial(address, { signal: attempt.signal })
-      dialled
-        .then((late) => {
-          if (attempt.signal.aborted && !known.has(late.id) && !this.#isWanted(late)) this.#close(late)
-        })
-        .catch(() => {})
-      return await Promise.race([dialled, given])
+      return await this.#libp2p.dial(address, { signal: attempt.signal })
+    } catch (error) {
+      attempt.signal.throwIfAborted()
+      throw error
     } finally {
       this.#trying.delete(address)
       clearTimeout(timer)

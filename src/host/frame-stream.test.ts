@@ -1,45 +1,8 @@
 import type { Stream } from '@libp2p/interface'
 import { expect, test } from 'vitest'
+import { FakeStream } from '../../test/interop/libp2p-fake-stream.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import { FrameStream, STALLED_TICKS_MAX, STREAM_QUEUE_BYTES_MAX, type StreamEnd } from './frame-stream.ts'
-
-/** As much of a libp2p stream as ours touches. */
-class FakeStream extends EventTarget {
-  status = 'open'
-  readStatus = 'readable'
-  writableNeedsDrain = false
-  writeBufferLength = 0
-  readonly sent: Uint8Array[] = []
-  readonly calls: string[] = []
-  /** Handed out by `resume`, as libp2p does with what came while paused. */
-  held: Uint8Array[] = []
-
-  send(bytes: Uint8Array): boolean {
-    this.sent.push(bytes)
-    return true
-  }
-
-  pause(): void {
-    this.readStatus = 'paused'
-    this.calls.push('pause')
-  }
-
-  resume(): void {
-    this.readStatus = 'readable'
-    this.calls.push('resume')
-    const held = this.held.splice(0)
-    for (const bytes of held) this.receive(bytes)
-    this.calls.push('window opened')
-  }
-
-  abort(): void {
-    this.status = 'aborted'
-  }
-
-  receive(bytes: Uint8Array): void {
-    this.dispatchEvent(Object.assign(new Event('message'), { data: bytes }))
-  }
-}
 
 function make(onFrame: (payload: Uint8Array) => void | Promise<void> = () => {}): {
   readonly stream: FakeStream

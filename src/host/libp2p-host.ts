@@ -149,6 +149,7 @@ class Libp2pHost implements Host {
     })
     libp2p.addEventListener('connection:open', (event) => {
       this.#table.sawOpen(event.detail)
+      this.#dialler.closeUnclaimed()
       this.#reconcileSoon()
     })
     libp2p.addEventListener('connection:close', (event) => {

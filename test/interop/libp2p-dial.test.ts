@@ -189,15 +189,37 @@ test('a silent listener fails the dial at its deadline, a cancelled dial at once
   expect(alice.count('dial-failed')).toBe(3)
 })
 
-test('a connection that a cancelled dial opened all the same is closed', async () => {
+test('a dial that is cancelled around the moment it connects leaves no connection behind', async () => {
   const [alice, bob] = await Promise.all([start({ listen: [] }), start()])
-  const dial = alice.startDial(bob.address)
-  alice.on((event) => {
-    if (event.type === 'connection-opened') alice.host.perform({ type: 'cancel-dial', dial })
+  for (let turns = 0; turns < 40; turns++) {
+    const dial = alice.startDial(bob.address)
+    await alice.saw('connection-opened', () => alice.count('connection-opened') > turns)
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+    alice.host.perform({ type: 'cancel-dial', dial })
+    const outcome = await Promise.race([
+      alice.saw('dial-failed', (event) => event.dial === dial),
+      alice.saw('dial-succeeded', (event) => event.dial === dial),
+    ])
+    if (outcome.type === 'dial-failed') expect(outcome.failure).toBe('cancelled')
+    else alice.host.perform({ type: 'close-connection', connection: outcome.connection, reason: 'surplus' })
+    await alice.saw('connection-closed', () => alice.count('connection-closed') > turns)
+  }
+  expect(alice.count('dial-failed')).toBeGreaterThan(0)
+})
+
+test('of several addresses that fail the first one is told', async () => {
+  const { peerId } = await createLibp2pHost({ transports: [], headerSizeBytes: HEADER_BYTES })
+  const port = await listen(
+    http.createServer((_request, response) => {
+      const addresses = [`/ip4/127.0.0.1/tcp/1/p2p/${peerId}`, '/ip4/127.0.0.1/udp/1/quic-v1']
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ peerId, addresses }))
+    }),
+  )
+  const alice = await start({ listen: [] })
+  expect(await alice.dial(`http://127.0.0.1:${port}`)).toMatchObject({
+    failure: 'unreachable',
+    detail: expect.stringContaining(`/tcp/${port}/ws`),
   })
-  expect(await alice.saw('dial-failed')).toMatchObject({ failure: 'cancelled' })
-  await alice.saw('connection-closed')
-  expect(alice.count('dial-succeeded')).toBe(0)
 })
 
 test('a peer that is connected already answers a dial with that connection, by multiaddr and by URL', async () => {
