@@ -1,4 +1,5 @@
-import { bitcoin, BITCOIN_NETWORKS, type BitcoinNetwork, type Chain } from '../nodejs.ts'
+import { bitcoin, BITCOIN_NETWORKS, defaultDataDirectory, type BitcoinNetwork, type Chain } from '../nodejs.ts'
+import type { Flags } from './command.ts'
 import { CommandError } from './command-error.ts'
 
 const FAMILY = 'bitcoin:'
@@ -14,6 +15,13 @@ export function parseNetwork(text: string): BitcoinNetwork {
 
 export function parseChain(text: string): Chain {
   return bitcoin(parseNetwork(text))
+}
+
+/** `--data`, else the chain's usual folder. Throws `CommandError` for an empty name, which would mean the current folder. */
+export function parseDirectory(flags: Flags, chain: Chain): string {
+  const directory = flags.text('data') ?? defaultDataDirectory(chain.id, process.env)
+  if (directory === '') throw new CommandError(2, '--data: expected a folder, got ""')
+  return directory
 }
 
 /** The id of the chain that begins with this root. */

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { defaultDataDirectory, type HeaderStore } from '../nodejs.ts'
-import { CHAIN_DEFAULT, parseChain } from './chain-option.ts'
+import type { HeaderStore } from '../nodejs.ts'
+import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
 import type { Call, Command } from './command.ts'
 import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
 import { HEADERS_PER_CHUNK } from './header-file.ts'
@@ -34,7 +34,7 @@ Example
 
 async function runExport({ flags, positionals, terminal }: Call): Promise<ExitCode> {
   const chain = parseChain(flags.text('chain') ?? CHAIN_DEFAULT)
-  const directory = flags.text('data') ?? defaultDataDirectory(chain.id, process.env)
+  const directory = parseDirectory(flags, chain)
   const [path = ''] = positionals
   const nothing = new CommandError(1, `expected stored headers of ${chain.id} in ${directory}, found none`)
   // Opening a store would make the folder.

@@ -1,5 +1,4 @@
-import { defaultDataDirectory } from '../nodejs.ts'
-import { CHAIN_DEFAULT, parseChain } from './chain-option.ts'
+import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
 import type { Call, Command } from './command.ts'
 import type { ExitCode } from './command-error.ts'
 import { openHeaderFile } from './header-file.ts'
@@ -36,7 +35,7 @@ Example
 
 async function runImport({ flags, positionals, terminal }: Call): Promise<ExitCode> {
   const chain = parseChain(flags.text('chain') ?? CHAIN_DEFAULT)
-  const directory = flags.text('data') ?? defaultDataDirectory(chain.id, process.env)
+  const directory = parseDirectory(flags, chain)
   const [path = ''] = positionals
   const file = await openHeaderFile(path, chain.headerSizeBytes)
   try {

@@ -32,6 +32,7 @@ test.each<[string, readonly string[], string]>([
   ['an unknown chain', ['start', '--chain', 'bitcoin:mainet'], '"bitcoin:mainet"'],
   ['a chain without its family', ['verify', 'file', '--chain', 'mainnet'], 'bitcoin:mainnet, bitcoin:testnet3'],
   ['no file', ['import'], 'expected FILE'],
+  ['a data folder without a name', ['start', '--dev', '--data='], '--data: expected a folder'],
   ['two files', ['verify', 'one', 'two'], 'unexpected argument "two"'],
   ['a port out of range', ['start', '--port', '65536'], '"65536"'],
   ['a peer that is no address', ['start', '--peer', 'example.org'], '"example.org"'],

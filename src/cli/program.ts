@@ -39,6 +39,8 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     output.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 2))
   }
   const terminal = createTerminal({ stdout: process.stdout, stderr: process.stderr, environment: process.env })
+  // Node.js would end with 1, which says that the data is bad.
+  process.on('uncaughtException', (error) => process.exit(reportError(error, terminal)))
   process.exitCode = await execute(args, terminal)
 }
 

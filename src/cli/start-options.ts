@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import { defaultDataDirectory, type Chain } from '../nodejs.ts'
-import { CHAIN_DEFAULT, parseChain } from './chain-option.ts'
+import type { Chain } from '../nodejs.ts'
+import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
 import { parseSeconds, parseWhole, type Flags } from './command.ts'
 import { CommandError } from './command-error.ts'
 import { TrustedProxies } from './http-origin.ts'
@@ -45,12 +45,10 @@ export function parseStartOptions(flags: Flags): StartOptions {
   if (practice !== undefined && chain.id !== PRACTICE_CHAIN) {
     throw new CommandError(2, `--dev: expected --chain ${PRACTICE_CHAIN} or none, got ${chain.id}`)
   }
-  const directory =
-    flags.text('data') ??
-    (practice === undefined ? defaultDataDirectory(chain.id, process.env) : PRACTICE_DIRECTORY_DEFAULT)
+  const isPracticeDefault = practice !== undefined && flags.text('data') === undefined
   return {
     chain,
-    directory,
+    directory: isPracticeDefault ? PRACTICE_DIRECTORY_DEFAULT : parseDirectory(flags, chain),
     port: parseWhole({ flag: 'port', text: flags.text('port') ?? String(PORT_DEFAULT), min: 0, max: 65_535 }),
     host: parseHost(flags.text('host') ?? HOST_DEFAULT),
     peers: flags.texts('peer').map(parsePeer),
