@@ -51,6 +51,9 @@ export interface Libp2pHostOptions {
   readonly log?: (event: string, fields?: Readonly<Record<string, string | number | boolean | undefined>>) => void
 }
 
+/** What is left to say once there is a libp2p. */
+type AdapterOptions = Pick<Libp2pHostOptions, 'headerSizeBytes' | 'handshakeTimeoutMs' | 'listen' | 'log'>
+
 /** A new Ed25519 key, as a libp2p protobuf private key. */
 export async function createPrivateKey(): Promise<Uint8Array> {
   return privateKeyToProtobuf(await generateKeyPair('Ed25519'))
@@ -59,7 +62,12 @@ export async function createPrivateKey(): Promise<Uint8Array> {
 /** Rejects with `HostError('invalid-address')` when an address to listen on or to announce is none. */
 export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Host> {
   for (const address of [...(options.listen ?? []), ...(options.announce ?? [])]) assertMultiaddr(address)
-  return new Libp2pHost(options, await makeLibp2p(options))
+  return hostOver(await makeLibp2p(options), options)
+}
+
+/** A host over a libp2p that is not started yet: tests hand in one that misbehaves or negotiates otherwise. */
+export function hostOver(libp2p: Libp2p, options: AdapterOptions): Host {
+  return new Libp2pHost(options, libp2p)
 }
 
 function assertMultiaddr(address: string): void {
@@ -106,7 +114,7 @@ async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2p> {
 /** libp2p's events are hints: each one, and every tick, leads to a look at what there is. */
 class Libp2pHost implements Host {
   readonly peerId: PeerId
-  readonly #options: Libp2pHostOptions
+  readonly #options: AdapterOptions
   readonly #libp2p: Libp2p
   readonly #links = new Map<string, PeerLink>()
   readonly #table: ConnectionTable<Connection>
@@ -116,7 +124,7 @@ class Libp2pHost implements Host {
   #tickCount = 0
   #isReconciling = false
 
-  constructor(options: Libp2pHostOptions, libp2p: Libp2p) {
+  constructor(options: AdapterOptions, libp2p: Libp2p) {
     this.#options = options
     this.#libp2p = libp2p
     this.peerId = toPeerId(libp2p.peerId.toString())
