@@ -1,8 +1,9 @@
+import type { PeerSource } from './batch-queue.ts'
 import type { PeerId, Root } from './ids.ts'
 import { FUTURE_RUNS_MAX } from './limits.ts'
 
-interface FutureRun {
-  readonly peer: PeerId
+export interface FutureRun {
+  readonly source: PeerSource
   readonly headers: Uint8Array
   readonly last: Root
   readonly dueMs: number
@@ -23,17 +24,18 @@ export class FutureHeaders {
     return next
   }
 
-  /** False when this peer's very run was kept before, or when there is no room. */
-  add(run: FutureRun): boolean {
-    const existing = this.#runs.get(run.peer)
-    if (existing === undefined && this.#runs.size >= FUTURE_RUNS_MAX) return false
-    this.#runs.set(run.peer, run)
-    return existing?.last !== run.last
+  /** Keeps the newest run of each peer. `dropped` is what is not kept: an older run of that peer, or this one for want of room. */
+  add(run: FutureRun): { readonly isNew: boolean; readonly dropped: FutureRun | undefined } {
+    const { peer } = run.source
+    const older = this.#runs.get(peer)
+    if (older === undefined && this.#runs.size >= FUTURE_RUNS_MAX) return { isNew: false, dropped: run }
+    this.#runs.set(peer, run)
+    return { isNew: older?.last !== run.last, dropped: older }
   }
 
   takeDue(nowMs: number): readonly FutureRun[] {
     const due = [...this.#runs.values()].filter(({ dueMs }) => nowMs >= dueMs)
-    for (const { peer } of due) this.#runs.delete(peer)
+    for (const { source } of due) this.#runs.delete(source.peer)
     return due
   }
 

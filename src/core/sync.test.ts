@@ -321,6 +321,20 @@ describe('catching up', () => {
     expect(world.height).toBe(1)
   })
 
+  test('ancestors from the near future are asked of one peer only, and their children taken when their time has come', () => {
+    const world = new World()
+    const [asked, other] = [world.join('a'), world.join('b')]
+    for (const remote of [asked, other, asked, other]) remote.serve(treeOf(new Uint8Array(0)))
+    const early = mine({ count: 3, firstTime: START_UNIX_MS / 1000 + 2 * 3600 + 60 })
+    const tree = chain.createTree()
+    tree.add({ headers: early, index: 0, count: 3, nowUnixMs: START_UNIX_MS + 3_600_000 })
+    asked.announce(last(early))
+    expect(asked.serve(tree)).toBe(1)
+    expect(other.requests()).toEqual([])
+    world.advance(70_000)
+    expect(world.height).toBe(3)
+  })
+
   test('with less work than the network is known to have it is never reported as synced', () => {
     const demanding = createBitcoinChain({ network: 'regtest', minimumChainWork: 22n })
     for (const [count, isInStep] of [

@@ -369,8 +369,13 @@ export class HeaderSync {
       case 'unconnected':
         this.#unconnected(source, finding.index, now)
         return
-      case 'unusable':
+      case 'no-room':
         if (source.type === 'ancestors') this.#releaseTried(source)
+        if (peer !== undefined) this.#setAside(peer, undefined, now)
+        return
+      case 'future':
+        // The roots stay with this run, so that nobody else is asked for what cannot be used yet.
+        if (finding.dropped?.type === 'ancestors') this.#releaseTried(finding.dropped)
         if (peer !== undefined) this.#setAside(peer, finding.retryMs, now)
     }
   }

@@ -4,7 +4,7 @@ import type { Chain, HeaderSummary, HeaderTree, SliceOutcome, SliceStop } from '
 import type { Effect } from './effect.ts'
 import type { HeadersLoaded, LoadFailed, StoreBecameWritable, StoreOpened } from './event.ts'
 import { FutureHeaders } from './future-headers.ts'
-import type { PeerId, Root } from './ids.ts'
+import type { Root } from './ids.ts'
 import type { Instant } from './instant.ts'
 import * as limits from './limits.ts'
 import { StoredChain } from './stored-chain.ts'
@@ -17,8 +17,15 @@ export type Finding =
   | { readonly type: 'invalid'; readonly source: PeerSource; readonly detail: string }
   /** Header `index` follows nothing that we have. */
   | { readonly type: 'unconnected'; readonly source: PeerSource; readonly index: number }
-  /** The rest cannot be used now: its time has not come, or the side rows are full. Nobody's fault. */
-  | { readonly type: 'unusable'; readonly source: PeerSource; readonly retryMs: number | undefined }
+  /** The side rows are full of branches with more work. Nobody's fault. */
+  | { readonly type: 'no-room'; readonly source: PeerSource }
+  /** The rest waits for its time; `dropped` waited, or would have, and no longer does. Nobody's fault. */
+  | {
+      readonly type: 'future'
+      readonly source: PeerSource
+      readonly retryMs: number
+      readonly dropped: PeerSource | undefined
+    }
   /** Our own: the best chain went on without a peer. */
   | { readonly type: 'own'; readonly last: Root }
 
@@ -142,30 +149,32 @@ export class Verification {
       case 'unconnected':
         return { type: 'unconnected', source, index: stop.index }
       case 'no-room':
-        return { type: 'unusable', source, retryMs: undefined }
+        return { type: 'no-room', source }
       case 'future':
-        return { type: 'unusable', source, retryMs: this.#keepForLater(batch, source.peer, stop, now) }
+        return this.#keepForLater(batch, source, stop, now)
     }
   }
 
   /** An early header is not invalid for ever: kept, told once, and tried again when its time has come. */
-  #keepForLater(batch: Batch, peer: PeerId, stop: Extract<SliceStop, { type: 'future' }>, now: Instant): number {
+  #keepForLater(batch: Batch, source: PeerSource, stop: Extract<SliceStop, { type: 'future' }>, now: Instant): Finding {
     const headers = batch.headers.slice(stop.index * this.#options.chain.headerSizeBytes)
     const aheadMs = stop.untilUnixMs - now.unixMs
-    const dueMs = now.monotonicMs + Math.min(limits.FUTURE_RETRY_MS_MAX, Math.max(limits.FUTURE_RETRY_MS_MIN, aheadMs))
-    if (this.future.add({ peer, headers, last: batch.last, dueMs })) {
+    const waitMs = Math.min(limits.FUTURE_RETRY_MS_MAX, Math.max(limits.FUTURE_RETRY_MS_MIN, aheadMs))
+    const retryMs = now.monotonicMs + waitMs
+    const { isNew, dropped } = this.future.add({ source, headers, last: batch.last, dueMs: retryMs })
+    if (isNew) {
       const minutes = Math.ceil(aheadMs / 60_000)
       const detail = `the header at height ${stop.height} is ${minutes} min too far ahead of this machine's clock; kept for later`
       this.#options.effects.push({ type: 'warning', code: 'future-header', detail })
     }
-    return dueMs
+    return { type: 'future', source, retryMs, dropped: dropped?.source }
   }
 
-  /** Headers whose time has come are verified again, as if they were announced now. */
+  /** Headers whose time has come are verified again, as if they had come now. */
   handleTimeout(nowMs: number): void {
-    for (const { peer, headers, last } of this.future.takeDue(nowMs)) {
+    for (const { source, headers, last } of this.future.takeDue(nowMs)) {
       const headerCount = headers.length / this.#options.chain.headerSizeBytes
-      this.queue.push({ source: { type: 'announcement', peer }, headers, headerCount, last })
+      this.queue.push({ source, headers, headerCount, last })
     }
     this.writer.pump(nowMs)
   }
