@@ -93,7 +93,7 @@ class Core implements LightNodeCore {
       case 'peer-misbehaved':
         return this.#connectionFault(event, nowMs)
       case 'store-opened':
-        return this.#sync.verification.storeOpened(event, now)
+        return this.#sync.storeOpened(event, now)
       case 'headers-loaded':
         return this.#sync.verification.headersLoaded(event, now)
       case 'load-failed':

@@ -15,7 +15,7 @@ export class StoreWriter {
   #storedCount = 0
   #nextSequence = 1
   #pausedUntilMs: number | undefined
-  /** Bounded by PERSISTS_IN_FLIGHT_MAX. */
+  /** Bounded by PERSISTS_IN_FLIGHT_MAX, but for what is written at the end. */
   #inFlight: { sequence: number; truncateTo: number; headerCount: number }[] = []
 
   constructor(options: { tree: HeaderTree; effects: Effect[] }) {
@@ -49,8 +49,12 @@ export class StoreWriter {
   pump(nowMs: number): void {
     if (!this.#isEnabled || (this.#pausedUntilMs !== undefined && nowMs < this.#pausedUntilMs)) return
     this.#pausedUntilMs = undefined
+    this.#issue(PERSISTS_IN_FLIGHT_MAX)
+  }
+
+  #issue(inFlightMax: number): void {
     const { tip } = this.#tree
-    while (this.#inFlight.length < PERSISTS_IN_FLIGHT_MAX && this.#issuedCount <= tip.height) {
+    while (this.#inFlight.length < inFlightMax && this.#issuedCount <= tip.height) {
       const truncateTo = this.#issuedCount
       const headerCount = Math.min(truncateTo + HEADERS_PER_LOAD, tip.height + 1)
       const last = this.#tree.summary(headerCount - 1)
@@ -94,7 +98,9 @@ export class StoreWriter {
     if (this.#pausedUntilMs !== undefined) this.#pausedUntilMs += byMs
   }
 
+  /** What is verified and not written yet is written now, so that a clean stop loses nothing. */
   stop(): void {
+    if (this.#isEnabled && this.#pausedUntilMs === undefined) this.#issue(Infinity)
     this.#isEnabled = false
   }
 }

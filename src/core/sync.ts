@@ -2,6 +2,7 @@ import { Announcer } from './announcer.ts'
 import type { PeerSource } from './batch-queue.ts'
 import type { Chain, Head, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
+import type { StoreOpened } from './event.ts'
 import type { Misbehaviour } from './failure.ts'
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
 import type { Instant } from './instant.ts'
@@ -116,6 +117,12 @@ export class HeaderSync {
       if (peer.hasAnswered) hasAnswer = true
     }
     return hasAnswer
+  }
+
+  /** What is stored is shown at once, before it is verified again. */
+  storeOpened(event: StoreOpened, now: Instant): void {
+    this.verification.storeOpened(event, now)
+    if (!this.verification.isRunning) this.#effects.push({ type: 'head-changed', head: this.head() })
   }
 
   #started(now: Instant): void {
