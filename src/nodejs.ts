@@ -12,8 +12,6 @@ import { checkOptions, fail, isDirectory } from './driver/options.ts'
 import { addressProblem } from './host/address.ts'
 import type { Host } from './host/host.ts'
 import { HostError } from './host/host.ts'
-import { createLibp2pHost, createPrivateKey } from './host/libp2p-host.ts'
-import { nodejsTransports } from './host/transports.nodejs.ts'
 import type { DataFolder } from './store/data-folder.nodejs.ts'
 import { openDataFolder } from './store/data-folder.nodejs.ts'
 import { createFileStore } from './store/file.nodejs.ts'
@@ -35,6 +33,8 @@ export { mineHeader } from './chain/bitcoin/miner.ts'
 export { BITCOIN_NETWORKS } from './chain/bitcoin/networks.ts'
 export { defaultDataDirectory, openDataFolder } from './store/data-folder.nodejs.ts'
 export { createFileStore } from './store/file.nodejs.ts'
+export { addressProblem } from './host/address.ts'
+export { HostError } from './host/host.ts'
 export { StoreError } from './store/store.ts'
 
 const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets']
@@ -57,7 +57,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     log: logger,
     record: options.record,
     isAuthority: false,
-    makeHost: async (privateKey) =>
+    makeHost: ({ createLibp2pHost, nodejsTransports }, privateKey) =>
       createLibp2pHost({
         transports: nodejsTransports({ transports }),
         listen,
@@ -118,7 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     record: options.record,
     isAuthority,
-    makeHost: async (privateKey) =>
+    makeHost: ({ createLibp2pHost, nodejsTransports }, privateKey) =>
       createLibp2pHost({
         transports: nodejsTransports({ httpRequestHandler, allowUpgrade, onListening }),
         listen: [`/${ip}/${host}/tcp/${port}/ws`, `/${ip}/${host}/tcp/0`],
@@ -139,18 +139,26 @@ interface StartOptions {
   readonly log: Log
   readonly record: ((line: string) => void) | undefined
   readonly isAuthority: boolean
-  readonly makeHost: (privateKey: Uint8Array | undefined) => Promise<Host>
+  readonly makeHost: (libp2p: Libp2pParts, privateKey: Uint8Array | undefined) => Promise<Host>
+}
+
+type Libp2pParts = typeof import('./host/libp2p-host.ts') & typeof import('./host/transports.nodejs.ts')
+
+/** libp2p takes a quarter of a second to load, which a command that needs no network should not wait for. */
+async function loadLibp2p(): Promise<Libp2pParts> {
+  return { ...(await import('./host/libp2p-host.ts')), ...(await import('./host/transports.nodejs.ts')) }
 }
 
 async function startLightNode(options: StartOptions): Promise<RunningLightNode> {
   const { folder, chain, peers, maxPeers, log, isAuthority, makeHost } = options
   try {
-    const privateKey = await folder?.readOrCreateKey(createPrivateKey)
+    const libp2p = await loadLibp2p()
+    const privateKey = await folder?.readOrCreateKey(libp2p.createPrivateKey)
     const lightNode = new RunningLightNode({
       chain,
       peers,
       maxPeers,
-      host: await makeHost(privateKey),
+      host: await makeHost(libp2p, privateKey),
       store: storeIn(folder, chain),
       storeReason: undefined,
       seed: randomBytes(4).readUInt32LE(),

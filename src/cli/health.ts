@@ -68,8 +68,7 @@ export class VitalsWatch {
 
 /** A ready peer delivered or claims more than is verified. */
 export function isBehind(snapshot: Snapshot): boolean {
-  const claimed = readyPeers(snapshot).map((peer) => peer.head?.height ?? 0)
-  return claimed.some((height) => height > snapshot.progress.verified)
+  return readyPeers(snapshot).some(({ head }) => head !== undefined && head.work > snapshot.head.work)
 }
 
 function readyPeers(snapshot: Snapshot): Snapshot['peers'] {

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { LightNodeError, startGateway, StoreError, type Gateway, type Log } from '../nodejs.ts'
+import { HostError, LightNodeError, startGateway, StoreError, type Gateway, type Log } from '../nodejs.ts'
 import type { Call, Command } from './command.ts'
 import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
 import { logEvents } from './event-lines.ts'
 import { createHttpHandler, type HttpHandler } from './http-handler.ts'
 import { isLoopback } from './http-origin.ts'
 import { logTo } from './log-line.ts'
+import { openRecording } from './recording-file.ts'
 import { openStore } from './open-store.ts'
 import { PAGE_DIRECTORY } from './page-files.ts'
 import { preparePracticeFolder, resetPracticeFolder } from './practice-folder.ts'
@@ -35,6 +36,7 @@ Flags
   --announce MULTIADDR  where others reach this gateway, if not where it listens; may be repeated
   --trusted-proxy CIDR  a reverse proxy whose Host and X-Forwarded-For are believed; may be repeated
   --no-status           turns /api/status and /metrics off
+  --record FILE         writes down all that happens, so that the run can be repeated step by step
   --dev                 a private practice chain with a miner inside, in ./.rushlight/dev; not Bitcoin
   --reset               with --dev: begins it anew
   --block-interval SECONDS  with --dev: time between two headers; default 5
@@ -53,6 +55,7 @@ Example
     announce: { type: 'string', multiple: true },
     'trusted-proxy': { type: 'string', multiple: true },
     'no-status': { type: 'boolean' },
+    record: { type: 'string' },
     dev: { type: 'boolean' },
     reset: { type: 'boolean' },
     'block-interval': { type: 'string' },
@@ -79,7 +82,8 @@ async function runStart({ flags, terminal }: Call): Promise<ExitCode> {
     pageDirectory: PAGE_DIRECTORY,
     log,
   })
-  const gateway = await openGateway(options, handler, log)
+  const recording = options.recordFile === undefined ? undefined : await openRecording(options.recordFile)
+  const gateway = await openGateway({ options, handler, log, record: recording?.write })
   handler.serve(gateway)
   for (const address of gateway.addresses) terminal.result(address)
   terminal.result(`page: ${pageUrl(options.host, gateway.port)}`)
@@ -93,6 +97,7 @@ async function runStart({ flags, terminal }: Call): Promise<ExitCode> {
   miner?.stop()
   endLog()
   await gateway.stop()
+  await recording?.close()
   log('stopped')
   return 0
 }
@@ -153,7 +158,13 @@ function warnWhenPublic({ host, hasStatus }: StartOptions, log: Log): void {
   })
 }
 
-async function openGateway(options: StartOptions, handler: HttpHandler, log: Log): Promise<Gateway> {
+async function openGateway(args: {
+  readonly options: StartOptions
+  readonly handler: HttpHandler
+  readonly log: Log
+  readonly record: ((line: string) => void) | undefined
+}): Promise<Gateway> {
+  const { options, handler, log, record } = args
   const { chain, directory, peers, port, host, announce } = options
   try {
     return await startGateway({
@@ -165,6 +176,7 @@ async function openGateway(options: StartOptions, handler: HttpHandler, log: Log
       announce,
       isAuthority: options.practice !== undefined,
       log,
+      record,
       httpRequestHandler: (request, response) => handler.handle(request, response),
       allowUpgrade: (request) => handler.allowUpgrade(request),
     })
@@ -179,7 +191,7 @@ async function openGateway(options: StartOptions, handler: HttpHandler, log: Log
 /** Told by the machine or about the call, not a bug. */
 function isExpected(error: unknown): error is Error {
   if (error instanceof LightNodeError || error instanceof StoreError) return true
-  return error instanceof Error && (error.name === 'HostError' || systemCode(error) !== undefined)
+  return error instanceof Error && (error instanceof HostError || systemCode(error) !== undefined)
 }
 
 /** What to open in a browser on this machine. */

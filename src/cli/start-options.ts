@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Chain } from '../nodejs.ts'
+import { addressProblem, type Chain } from '../nodejs.ts'
 import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
 import { parseSeconds, parseWhole, type Flags } from './command.ts'
 import { CommandError } from './command-error.ts'
@@ -21,6 +21,8 @@ export interface StartOptions {
   readonly announce: readonly string[]
   readonly trustedProxies: TrustedProxies
   readonly hasStatus: boolean
+  /** Where a recording of the run goes; undefined for none. */
+  readonly recordFile: string | undefined
   /** undefined unless `--dev`. */
   readonly practice: Practice | undefined
 }
@@ -55,6 +57,7 @@ export function parseStartOptions(flags: Flags): StartOptions {
     announce: flags.texts('announce').map(parseAnnounce),
     trustedProxies: new TrustedProxies(flags.texts('trusted-proxy')),
     hasStatus: !flags.isSet('no-status'),
+    recordFile: flags.text('record'),
     practice,
   }
 }
@@ -89,11 +92,12 @@ function parseHost(text: string): string {
 }
 
 function parsePeer(text: string): string {
-  if (text.startsWith('/') || (/^https?:\/\//.test(text) && URL.canParse(text))) return text
-  throw new CommandError(2, `--peer: expected a multiaddr or a gateway's URL, got ${JSON.stringify(text)}`)
+  const problem = addressProblem(text)
+  if (problem === undefined) return text
+  throw new CommandError(2, `--peer: ${problem}`)
 }
 
 function parseAnnounce(text: string): string {
-  if (text.startsWith('/')) return text
+  if (text.startsWith('/') && addressProblem(text) === undefined) return text
   throw new CommandError(2, `--announce: expected a multiaddr, got ${JSON.stringify(text)}`)
 }

@@ -42,7 +42,10 @@ function peerJson(peer: PeerSnapshot): Json {
     direction,
     address,
     agent: peer.agent ?? null,
-    head: peer.head === undefined ? null : { height: peer.head.height, root: peer.head.root },
+    head:
+      peer.head === undefined
+        ? null
+        : { height: peer.head.height, root: peer.head.root, work: workHex(peer.head.work) },
     state,
     isSyncPeer,
     latencyMs: peer.latencyMs ?? null,

@@ -126,7 +126,7 @@ export interface PeerSnapshot {
   /** At most 64 printable ASCII characters, the peer's own words. */
   readonly agent: string | undefined
   /** What the peer claims. */
-  readonly head: { readonly height: number; readonly root: Root } | undefined
+  readonly head: { readonly height: number; readonly root: Root; readonly work: bigint } | undefined
   readonly state: 'connecting' | 'ready' | 'exchange-only' | 'closing'
   /** True for the peer that headers are being fetched from now. */
   readonly isSyncPeer: boolean

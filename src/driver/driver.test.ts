@@ -28,6 +28,9 @@ test('the store is opened and the host started before anything is carried out', 
   expect(core.log).toEqual([])
   started.resolve()
   await starting
+  // The core knows what is stored; what it asks for waits until the app had time to listen.
+  expect(core.log).toEqual(['store-opened'])
+  expect(host.performed).toEqual([])
   clock.runTurns()
   expect(core.log).toEqual(['store-opened'])
   expect(host.performed).toEqual([DIAL])

@@ -82,6 +82,10 @@ export class Driver {
       throw error
     }
     this.#isStarted = true
+    // What is stored can be read from now on; what follows from it is carried out in the first turn.
+    const storeOpened = this.#inbox.take()
+    if (storeOpened !== undefined)
+      this.#effects.push(...this.#options.core.handle(storeOpened, this.#options.clock.now()))
     this.#scheduleTurn()
     return opened
   }
@@ -126,6 +130,7 @@ export class Driver {
     const start = clock.now()
     this.#noticeClockJump(start)
     this.#lastTurn = start
+    this.#carryOut([]) // what the start left to this turn
     let eventCount = 0
     for (let now = start; now.monotonicMs - start.monotonicMs < TURN_MS_MAX; now = clock.now()) {
       if (this.#isStopped) return

@@ -41,7 +41,7 @@ export function checkOptions(args: {
   const { transports: chosen = [] } = options
   const known = `a list, some of ${transports.join(', ')} on this platform`
   if (!Array.isArray(chosen)) fail('transports', known, chosen)
-  for (const name of chosen) if (!transports.includes(name)) fail('transports', known, name)
+  for (const name of options.transports ?? []) if (!transports.includes(name)) fail('transports', known, name)
   for (const name of ['listen', 'announce'] as const) {
     const { [name]: addresses = [] } = options
     if (!Array.isArray(addresses)) fail(name, 'a list of multiaddrs', addresses)

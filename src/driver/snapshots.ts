@@ -142,7 +142,7 @@ export class Snapshots {
 function peerSnapshot(peer: CoreView['peers'][number], host: Host): PeerSnapshot {
   const { id, transport, direction, address, agent, claimed, state, isSyncPeer, latencyMs, strikes } = peer
   const { bytesIn, bytesOut } = host.traffic(peer.connection) ?? { bytesIn: 0, bytesOut: 0 }
-  const head = claimed === undefined ? undefined : Object.freeze({ height: claimed.height, root: claimed.root })
+  const head = claimed === undefined ? undefined : Object.freeze({ ...claimed })
   return { id, transport, direction, address, agent, head, state, isSyncPeer, latencyMs, bytesIn, bytesOut, strikes }
 }
 
