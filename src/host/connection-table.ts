@@ -18,6 +18,7 @@ export class ConnectionTable<Connection extends TableConnection> {
   readonly #onOpened: (connection: Connection) => void
   readonly #onClosed: (connection: Connection) => void
   readonly #abort: (connection: Connection, error: Error) => void
+  #hasEnded = false
 
   constructor(callbacks: {
     readonly onOpened: (connection: Connection) => void
@@ -41,7 +42,8 @@ export class ConnectionTable<Connection extends TableConnection> {
   sawOpen(connection: Connection): boolean {
     if (this.#ended.has(connection)) return false
     if (this.#open.has(connection.id)) return true
-    if (connection.status !== 'open') {
+    if (this.#hasEnded) this.#abort(connection, new Error('stopped'))
+    if (this.#hasEnded || connection.status !== 'open') {
       this.#ended.add(connection)
       return false
     }
@@ -66,5 +68,10 @@ export class ConnectionTable<Connection extends TableConnection> {
       if (isAlive) this.#abort(connection, new Error('the library no longer lists this connection'))
       this.sawClosed(connection)
     }
+  }
+  /** Every connection is aborted and told as closed; one that comes later is aborted and never told. */
+  end(): void {
+    this.reconcile([])
+    this.#hasEnded = true
   }
 }

@@ -26,6 +26,7 @@ export class Dialler {
   /** What the running dials try just now, one address each. */
   readonly #trying = new Set<Multiaddr>()
   readonly #claimed = new WeakSet<Connection>()
+  #onIdle: () => void = () => {}
 
   constructor(args: {
     readonly libp2p: Libp2p
@@ -52,7 +53,6 @@ export class Dialler {
     try {
       const connection = await this.#connect(address, { signal, timeoutMs })
       if (!this.#sawOpen(connection)) throw new DialProblem('closed', `${address} hung up at once`)
-      this.#claimed.add(connection)
       const peer = toPeerId(connection.remotePeer.toString())
       event = { type: 'dial-succeeded', dial, connection: toConnectionId(connection.id), peer }
     } catch (error) {
@@ -63,6 +63,7 @@ export class Dialler {
     this.#running.delete(dial)
     this.#post(event)
     this.closeUnclaimed()
+    if (this.#running.size === 0) this.#onIdle()
   }
 
   /**
@@ -80,8 +81,10 @@ export class Dialler {
     this.#running.get(dial)?.abort(new DialProblem('cancelled', 'given up'))
   }
 
-  stop(): void {
+  /** Resolves when every dial has ended. */
+  stop(): Promise<void> {
     for (const dial of this.#running.keys()) this.cancel(dial)
+    return this.#running.size === 0 ? Promise.resolve() : new Promise((resolve) => (this.#onIdle = resolve))
   }
 
   async #connect(
@@ -121,7 +124,10 @@ export class Dialler {
     signal.addEventListener('abort', giveUp)
     this.#trying.add(address)
     try {
-      return await this.#libp2p.dial(address, { signal: attempt.signal })
+      const connection = await this.#libp2p.dial(address, { signal: attempt.signal })
+      // In the same turn as it is no longer tried: another dial that ends now must not find it unclaimed.
+      this.#claimed.add(connection)
+      return connection
     } catch (error) {
       attempt.signal.throwIfAborted()
       throw error

@@ -202,7 +202,7 @@ class Libp2pHost implements Host {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    this.#dialler.stop()
+    const dialsEnded = this.#dialler.stop()
     let deadline: ReturnType<typeof setTimeout> | undefined
     const cutOff = new Promise<void>((resolve) => {
       deadline = setTimeout(() => {
@@ -211,14 +211,13 @@ class Libp2pHost implements Host {
       }, STOP_TIMEOUT_MS)
     })
     for (const link of this.#links.values()) link.sync.end()
-    const connections = this.#table.all
     const stopped = Promise.resolve(this.#libp2p.stop()).catch((error: unknown) => {
       this.#options.log?.('libp2p-stop-failed', { reason: String(error) })
     })
-    await Promise.race([stopped, cutOff])
+    await Promise.race([Promise.all([stopped, dialsEnded]), cutOff])
     clearTimeout(deadline)
-    for (const connection of connections) abortConnection(connection, new Error('stopped'))
-    this.#table.reconcile([])
+    this.#table.end()
+    this.#sink = undefined
   }
 
   #onOpened(connection: Connection): void {

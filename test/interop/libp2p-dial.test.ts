@@ -241,6 +241,23 @@ test('two that dial each other at once have two connections, told alike on both 
   }
 })
 
+test('dials that end at the same moment keep their connections', async () => {
+  const peers = await Promise.all(Array.from({ length: 8 }, () => start()))
+  const alice = await start({ listen: [] })
+  for (let round = 1; round <= 5; round++) {
+    const outcomes = await Promise.all(peers.map((peer) => alice.dial(peer.address)))
+    expect(outcomes.filter((outcome) => outcome.type === 'dial-failed')).toEqual([])
+    expect(alice.count('connection-closed')).toBe((round - 1) * 8)
+    // A dial that fails right after them looks for connections that nobody claims.
+    await alice.dial('not an address')
+    for (const outcome of outcomes) {
+      if (outcome.type === 'dial-failed') continue
+      alice.host.perform({ type: 'close-connection', connection: outcome.connection, reason: 'surplus' })
+    }
+    await alice.saw('connection-closed', () => alice.count('connection-closed') === round * 8)
+  }
+})
+
 test('50 peers connect at once from one host, over each transport, and all stay', async () => {
   const bob = await start({ listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'] })
   const peers = await Promise.all(Array.from({ length: 50 }, () => start({ listen: [] })))

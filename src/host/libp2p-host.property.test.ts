@@ -1,0 +1,421 @@
+/**
+ * The adapter over a libp2p that does everything in the worst order: fast-check's scheduler picks the next thing that
+ * happens, time included. host.ts, obligations 1 and 2, must hold for every schedule.
+ */
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FakeConnection, FakeLibp2p, namedError, OTHER_PEERS } from '../../test/fake-libp2p.ts'
+import type { FakeDial, StreamOpening } from '../../test/fake-libp2p.ts'
+import { INFO } from '../../test/interop/libp2p-scripted.ts'
+import type { HostEvent, MessageReceived } from '../core/event.ts'
+import { toDialId, toRequestId, type ConnectionId, type DialId, type RequestId } from '../core/ids.ts'
+import { encodeFrame } from '../wire/frame.ts'
+import { encodeNodeInfo } from '../wire/node-info.ts'
+import { encodeSyncMessage } from '../wire/sync-message.ts'
+import { HANDSHAKE_PROTOCOL } from './handshakes.ts'
+import type { Host, HostSink } from './host.ts'
+import { hostOver } from './libp2p-host.ts'
+import { SYNC_PROTOCOL } from './sync-link.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const HEADER_BYTES = 80
+const DIAL_TIMEOUT_MS = 15_000
+const HANDSHAKE_TIMEOUT_MS = 10_000
+/** Every deadline of the adapter has passed twice by then. */
+const QUIET_SECONDS = 40
+/** host.ts: `stop` resolves within 3 s. */
+const STOP_MS_MAX = 3_000
+/** More promise steps than any chain of ours is long. */
+const SETTLE_STEPS = 60
+
+/** What happens to a connection, in any order: an open event may come after the close, twice, or never. */
+const HINTS = ['open-event', 'list', 'unlist', 'dies', 'close-event', 'identified', 'peer-disconnect'] as const
+/** What the remote does on a stream: of its own to us, or of ours. */
+const REMOTE_STREAMS = ['answers', 'says half', 'says garbage', 'is silent', 'ends', 'resets'] as const
+const OPENINGS = [...REMOTE_STREAMS, 'never opens', 'is unsupported', 'opens late'] as const
+const DIAL_ENDS = [
+  'opens',
+  'opens',
+  'opens dead',
+  'opens though given up',
+  'finds the other',
+  'fails',
+  'hangs',
+] as const
+const CLOSINGS = ['at once', 'late', 'hangs'] as const
+const ASKS = ['ask', 'ask', 'answer', 'send', 'close', 'cancel', 'second', 'second', 'eleven seconds'] as const
+
+interface ConnectionPlan {
+  readonly peer: number
+  readonly isLimited: boolean
+  readonly hints: readonly (typeof HINTS)[number][]
+  readonly streams: readonly { readonly isHandshake: boolean; readonly does: (typeof REMOTE_STREAMS)[number] }[]
+  readonly closing: (typeof CLOSINGS)[number]
+  /** What follows its death, if anything does. */
+  readonly epilogue: readonly ('close-event' | 'unlist')[]
+}
+
+interface Plan {
+  /** There before we listen. */
+  readonly early: readonly ConnectionPlan[]
+  readonly inbound: readonly ConnectionPlan[]
+  readonly dials: readonly {
+    readonly end: (typeof DIAL_ENDS)[number]
+    readonly namesPeer: boolean
+    readonly connection: ConnectionPlan
+  }[]
+  readonly asks: readonly { readonly type: (typeof ASKS)[number]; readonly which: number }[]
+  readonly openings: readonly (typeof OPENINGS)[number][]
+  /** Promise steps between a turn of the scheduler and what happens in it, so that things fall between ours. */
+  readonly gaps: readonly number[]
+  readonly isStoppedInTheMiddle: boolean
+  readonly doesStopHang: boolean
+}
+
+const connectionPlan: fc.Arbitrary<ConnectionPlan> = fc.record({
+  peer: fc.nat({ max: OTHER_PEERS.length - 1 }),
+  isLimited: fc.integer({ min: 0, max: 7 }).map((dice) => dice === 0),
+  hints: fc.array(fc.constantFrom(...HINTS), { maxLength: 5 }),
+  streams: fc.array(fc.record({ isHandshake: fc.boolean(), does: fc.constantFrom(...REMOTE_STREAMS) }), {
+    maxLength: 3,
+  }),
+  closing: fc.constantFrom(...CLOSINGS),
+  epilogue: fc.array(fc.constantFrom('close-event', 'unlist'), { maxLength: 3 }),
+})
+
+const plan: fc.Arbitrary<Plan> = fc.record({
+  early: fc.array(connectionPlan, { maxLength: 2 }),
+  inbound: fc.array(connectionPlan, { maxLength: 3 }),
+  dials: fc.array(
+    fc.record({ end: fc.constantFrom(...DIAL_ENDS), namesPeer: fc.boolean(), connection: connectionPlan }),
+    { maxLength: 3 },
+  ),
+  asks: fc.array(fc.record({ type: fc.constantFrom(...ASKS), which: fc.nat({ max: 5 }) }), { maxLength: 10 }),
+  openings: fc.array(fc.constantFrom(...OPENINGS), { minLength: 1, maxLength: 4 }),
+  gaps: fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 5 }),
+  isStoppedInTheMiddle: fc.boolean(),
+  doesStopHang: fc.boolean(),
+})
+
+/** Carries a plan out and writes down what the core was told. */
+class World implements HostSink {
+  readonly events: HostEvent[] = []
+  readonly connections: FakeConnection[] = []
+  /** The core asked for their end, the library lost them, or their dial was given up: the adapter may close these. */
+  readonly mayBeClosed = new Set<string>()
+  readonly dialIds: DialId[] = []
+  readonly requests: { readonly connection: ConnectionId; readonly request: RequestId }[] = []
+  readonly host: Host
+  readonly libp2p = new FakeLibp2p()
+  readonly #plan: Plan
+  readonly #scheduler: fc.Scheduler
+  readonly #plansOf = new Map<FakeConnection, ConnectionPlan>()
+  #openingCount = 0
+  #gapCount = 0
+  stopped: Promise<void> | undefined
+  hasStopped = false
+
+  constructor(plan: Plan, scheduler: fc.Scheduler) {
+    this.#plan = plan
+    this.#scheduler = scheduler
+    this.host = hostOver(this.libp2p.asLibp2p(), {
+      headerSizeBytes: HEADER_BYTES,
+      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+    })
+    this.libp2p.onDial = (dial) => this.#onDial(dial)
+    if (plan.doesStopHang) this.libp2p.stopping = new Promise(() => {})
+  }
+
+  post(event: HostEvent): void {
+    this.events.push(event)
+  }
+
+  async offer(event: MessageReceived): Promise<void> {
+    this.events.push(event)
+    await this.#scheduler.schedule(Promise.resolve(), 'there is room')
+  }
+
+  async run(): Promise<void> {
+    for (const each of this.#plan.early) this.libp2p.listed.add(this.#bear(each, 'inbound'))
+    await this.host.start(this)
+    for (const each of this.#plan.inbound) this.#later('inbound', () => void this.#bear(each, 'inbound'))
+    for (const index of this.#plan.dials.keys()) this.#later(`dial ${index}`, () => this.#dial(index))
+    for (const { type, which } of this.#plan.asks) this.#later(type, () => this.#ask(type, which))
+    if (this.#plan.isStoppedInTheMiddle) this.#later('stop', () => this.stop())
+    await this.drain()
+  }
+
+  stop(): void {
+    for (const { id } of this.connections) this.mayBeClosed.add(id)
+    this.stopped ??= this.host.stop().then(() => {
+      this.hasStopped = true
+    })
+  }
+
+  /** Everything that is scheduled happens, and what follows from it. */
+  async drain(): Promise<void> {
+    do {
+      while (this.#scheduler.count() > 0) await this.#scheduler.waitOne()
+      for (let step = 0; step < SETTLE_STEPS; step++) await Promise.resolve()
+    } while (this.#scheduler.count() > 0)
+  }
+
+  /** The library's list is right again, and time passes until every deadline is over. */
+  async calmDown(): Promise<void> {
+    for (let second = 0; second < QUIET_SECONDS; second++) {
+      for (const connection of this.connections) {
+        if (connection.isAlive) this.libp2p.listed.add(connection)
+        else this.libp2p.listed.delete(connection)
+      }
+      vi.advanceTimersByTime(1_000)
+      await this.drain()
+    }
+  }
+
+  /** One more connection, at the worst moment. */
+  meetStranger(): FakeConnection {
+    const stranger: ConnectionPlan = {
+      peer: 0,
+      isLimited: false,
+      hints: [],
+      streams: [],
+      closing: 'at once',
+      epilogue: [],
+    }
+    const connection = this.#bear(stranger, 'inbound')
+    this.libp2p.listed.add(connection)
+    this.libp2p.emit('connection:open', connection)
+    this.libp2p.accept(connection, HANDSHAKE_PROTOCOL)
+    return connection
+  }
+
+  #later(label: string, act: () => void): void {
+    const gap = this.#plan.gaps[this.#gapCount++ % this.#plan.gaps.length] ?? 0
+    const task = async (): Promise<void> => {
+      await this.#scheduler.schedule(Promise.resolve(), label)
+      for (let step = 0; step < gap; step++) await Promise.resolve()
+      act()
+    }
+    void task()
+  }
+
+  #bear(plan: ConnectionPlan, direction: 'inbound' | 'outbound'): FakeConnection {
+    const peer = OTHER_PEERS[plan.peer] ?? ''
+    const id = `connection ${this.connections.length}`
+    const connection = new FakeConnection({ id, peer, direction, isLimited: plan.isLimited })
+    this.connections.push(connection)
+    this.#plansOf.set(connection, plan)
+    connection.onNewStream = (opening) => this.#onNewStream(opening)
+    connection.onDied = () => {
+      for (const hint of plan.epilogue) this.#later(`${hint} of ${id}`, () => this.#hint(connection, hint))
+    }
+    connection.onClose = () => {
+      if (plan.closing === 'at once') connection.die('closed')
+      else if (plan.closing === 'late') this.#later(`${id} is closed`, () => connection.die('closed'))
+    }
+    for (const hint of plan.hints) this.#later(`${hint} of ${id}`, () => this.#hint(connection, hint))
+    for (const { isHandshake, does } of plan.streams) {
+      const protocol = isHandshake ? HANDSHAKE_PROTOCOL : SYNC_PROTOCOL
+      this.#later(`a stream on ${id}`, () => this.#converse(this.libp2p.accept(connection, protocol), protocol, does))
+    }
+    return connection
+  }
+
+  #hint(connection: FakeConnection, hint: (typeof HINTS)[number]): void {
+    switch (hint) {
+      case 'open-event':
+        return this.libp2p.emit('connection:open', connection)
+      case 'list':
+        return void this.libp2p.listed.add(connection)
+      case 'unlist':
+        this.mayBeClosed.add(connection.id)
+        return void this.libp2p.listed.delete(connection)
+      case 'dies':
+        return connection.die('closed')
+      case 'close-event':
+        connection.die('closed')
+        return this.libp2p.emit('connection:close', connection)
+      case 'identified':
+        return this.libp2p.emit('peer:identify', { connection, protocols: [HANDSHAKE_PROTOCOL] })
+      case 'peer-disconnect':
+        return this.libp2p.emit('peer:disconnect', connection.remotePeer)
+    }
+  }
+
+  #onNewStream({ protocol, open, fail }: StreamOpening): void {
+    const does = this.#plan.openings[this.#openingCount++ % this.#plan.openings.length] ?? 'answers'
+    if (does === 'never opens') return
+    this.#later(`a stream of ours: it ${does}`, () => {
+      if (does === 'is unsupported') fail(namedError('UnsupportedProtocolError'))
+      else if (does === 'opens late') this.#later('late', () => this.#converse(open(), protocol, 'answers'))
+      else this.#converse(open(), protocol, does)
+    })
+  }
+
+  #converse(stream: ReturnType<StreamOpening['open']>, protocol: string, does: (typeof REMOTE_STREAMS)[number]): void {
+    const message = encodeSyncMessage({ type: 'ping', request: toRequestId(1) })
+    const bytes = encodeFrame(protocol === HANDSHAKE_PROTOCOL ? encodeNodeInfo(INFO) : message)
+    this.#later('the remote speaks', () => {
+      if (does === 'answers') stream.receive(bytes)
+      else if (does === 'says half') stream.receive(bytes.subarray(0, bytes.length / 2))
+      else if (does === 'says garbage') stream.receive(Uint8Array.of(3, 255, 255, 255))
+      else if (does === 'ends') stream.end()
+      else if (does === 'resets') stream.reset()
+    })
+  }
+
+  #dial(index: number): void {
+    const dial = this.#plan.dials[index]
+    if (this.stopped !== undefined || dial === undefined) return
+    const peer = dial.namesPeer ? `/p2p/${OTHER_PEERS[dial.connection.peer] ?? ''}` : ''
+    const id = toDialId(index)
+    this.dialIds.push(id)
+    this.host.perform({
+      type: 'dial',
+      dial: id,
+      address: `/ip4/127.0.0.1/tcp/${index}${peer}`,
+      timeoutMs: DIAL_TIMEOUT_MS,
+    })
+  }
+
+  #onDial({ address, signal, resolve, reject }: FakeDial): void {
+    const plan = this.#plan.dials[Number(address.getComponents()[1]?.value)]
+    if (plan === undefined || plan.end === 'hangs') return
+    this.#later(`a dial ${plan.end}`, () => {
+      if (plan.end === 'fails') return reject(namedError('ECONNREFUSED'))
+      // libp2p dials nobody twice: it answers with the connection that there is.
+      const found = [...this.libp2p.listed].find(
+        ({ remotePeer, status }) => remotePeer.toString() === OTHER_PEERS[plan.connection.peer] && status === 'open',
+      )
+      if (plan.end === 'finds the other' && found !== undefined) return resolve(found)
+      if (signal.aborted && plan.end !== 'opens though given up') return
+      const connection = this.#bear(plan.connection, 'outbound')
+      signal.addEventListener('abort', () => this.mayBeClosed.add(connection.id))
+      if (signal.aborted) this.mayBeClosed.add(connection.id)
+      if (plan.end === 'opens dead') connection.die('closed')
+      else this.libp2p.listed.add(connection)
+      if (plan.end === 'opens though given up') this.libp2p.emit('connection:open', connection)
+      this.#later('the dial resolves', () => resolve(connection))
+    })
+  }
+
+  #ask(type: (typeof ASKS)[number], which: number): void {
+    if (type === 'second') return void vi.advanceTimersByTime(1_000)
+    if (type === 'eleven seconds') return void vi.advanceTimersByTime(11_000)
+    if (this.stopped !== undefined) return
+    const open = this.openConnections()
+    const connection = open[which % open.length]
+    if (type === 'cancel') this.host.perform({ type: 'cancel-dial', dial: toDialId(which) })
+    else if (connection === undefined) return
+    else if (type === 'ask') {
+      const request = toRequestId(this.requests.length + 1)
+      this.requests.push({ connection, request })
+      this.host.perform({ type: 'request-handshake', connection, request, info: INFO, timeoutMs: HANDSHAKE_TIMEOUT_MS })
+    } else if (type === 'answer') {
+      for (const event of this.events.filter(({ type }) => type === 'handshake-requested')) {
+        if (event.type !== 'handshake-requested') continue
+        const { connection, request } = event
+        this.host.perform({ type: 'answer-handshake', connection, request, info: INFO })
+      }
+    } else if (type === 'send') {
+      this.host.perform({ type: 'send-message', connection, message: { type: 'ping', request: toRequestId(which) } })
+    } else {
+      this.mayBeClosed.add(connection)
+      this.host.perform({ type: 'close-connection', connection, reason: 'unresponsive' })
+    }
+  }
+
+  /** As the core knows them. */
+  openConnections(): ConnectionId[] {
+    const open = new Set<ConnectionId>()
+    for (const event of this.events) {
+      if (event.type === 'connection-opened') open.add(event.connection)
+      else if (event.type === 'connection-closed') open.delete(event.connection)
+    }
+    return [...open]
+  }
+}
+
+/** host.ts, obligation 1: opened first and once, closed last and once, and nothing of a connection that was never told. */
+function expectOrder(events: readonly HostEvent[]): void {
+  const phases = new Map<ConnectionId, 'open' | 'closed'>()
+  for (const event of events) {
+    if (!('connection' in event)) continue
+    const phase = phases.get(event.connection)
+    // What a dial found may be gone by the time the core reads it; it was told of before, always.
+    if (event.type === 'dial-succeeded') expect(phase, `${event.type} of ${event.connection}`).toBeDefined()
+    else if (event.type === 'connection-opened') expect(phase, `${event.connection} opened`).toBeUndefined()
+    else expect(phase, `${event.type} of ${event.connection}`).toBe('open')
+    if (event.type === 'connection-opened') phases.set(event.connection, 'open')
+    if (event.type === 'connection-closed') phases.set(event.connection, 'closed')
+  }
+}
+
+/** host.ts, obligation 2. */
+function expectEnds({ events, dialIds, requests }: World): void {
+  for (const dial of dialIds) {
+    const ends = events.filter((event) => 'dial' in event && event.dial === dial)
+    expect(ends, `ends of dial ${dial}`).toHaveLength(1)
+  }
+  for (const { connection, request } of requests) {
+    const ends = events.filter(
+      (event) =>
+        (event.type === 'handshake-answered' || event.type === 'handshake-failed') &&
+        event.connection === connection &&
+        event.request === request,
+    )
+    expect(ends, `ends of handshake ${request}`).toHaveLength(1)
+  }
+}
+
+/** What the core was told is what there is. */
+function expectTruth({ connections, events, mayBeClosed, openConnections }: World): void {
+  const claimed = new Set(
+    events.flatMap((event) => (event.type === 'dial-succeeded' ? [event.connection as string] : [])),
+  )
+  expect(openConnections().sort()).toEqual(connections.flatMap(({ id, isAlive }) => (isAlive ? [id] : [])).sort())
+  for (const { id, direction, isAlive, isEndedByUs } of connections) {
+    if (direction === 'outbound' && !claimed.has(id))
+      expect(isAlive, `${id}, that no dial told of, is open`).toBe(false)
+    if (!mayBeClosed.has(id)) expect(isEndedByUs, `${id} was ended by the adapter for no reason`).toBe(false)
+  }
+}
+
+async function check(plan: Plan, scheduler: fc.Scheduler): Promise<void> {
+  vi.clearAllTimers()
+  const world = new World(plan, scheduler)
+  await world.run()
+  if (world.stopped === undefined) {
+    await world.calmDown()
+    expectOrder(world.events)
+    expectEnds(world)
+    expectTruth({ ...world, openConnections: () => world.openConnections() } as World)
+    world.stop()
+  }
+  for (let passedMs = 0; !world.hasStopped; passedMs += 250) {
+    expect(passedMs, 'time to stop').toBeLessThanOrEqual(STOP_MS_MAX)
+    await world.drain()
+    if (!world.hasStopped) vi.advanceTimersByTime(250)
+  }
+  const told = world.events.length
+  expectOrder(world.events)
+  expectEnds(world)
+  expect(world.openConnections(), 'connections after stop').toEqual([])
+  expect(vi.getTimerCount(), 'timers after stop').toBe(0)
+  const stranger = world.meetStranger()
+  await world.calmDown()
+  expect(world.events.slice(told), 'events after stop').toEqual([])
+  expect(stranger.isAlive, 'a connection that comes after stop').toBe(false)
+  expect(vi.getTimerCount(), 'timers long after stop').toBe(0)
+}
+
+test('in whatever order libp2p tells things, the core is told the truth once, and nothing after a stop', async () => {
+  await fc.assert(fc.asyncProperty(plan, fc.scheduler(), check), { numRuns: 300 })
+})
