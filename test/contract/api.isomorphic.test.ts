@@ -49,7 +49,7 @@ test('head and status are there at once, ready comes with the verified head', as
   const gateway = await openGateway({ headerCount: 2_500 })
   const lightNode = await create({ peers: [gateway.url] })
   expect(lightNode.head).toMatchObject({ height: 0, trust: 'genesis', confirmedBy: 0, root: lightNode.chain.genesis })
-  expect(lightNode.snapshot().status).toBe('starting')
+  expect(lightNode.snapshot().status).toBe('connecting')
   await lightNode.ready()
   await lightNode.ready()
   expect(lightNode.head).toMatchObject({ ...gateway.head, trust: 'genesis', confirmedBy: 1 })
