@@ -41,14 +41,14 @@ test.each<[string, Partial<Vitals>, boolean, string]>([
 
 test('time behind begins anew each time a peer gets ahead', () => {
   let nowMs = 0
-  let claimed = 10
+  let claimed = 10n
   let changed = (): void => {}
   const gateway = {
     snapshot: () =>
       ({
         status: 'synced',
-        progress: { verified: 10 },
-        peers: [{ state: 'ready', head: { height: claimed } }],
+        head: { work: 10n },
+        peers: [{ state: 'ready', head: { work: claimed } }],
       }) as unknown as Snapshot,
     subscribe(callback: () => void) {
       changed = callback
@@ -58,20 +58,20 @@ test('time behind begins anew each time a peer gets ahead', () => {
     loopAgeMs: () => 0,
   } as unknown as Gateway
   const watch = new VitalsWatch({ gateway, nowMs: () => nowMs, isPractice: false })
-  const claim = (height: number): void => {
-    claimed = height
+  const claim = (work: bigint): void => {
+    claimed = work
     changed()
   }
 
   expect(watch.read().behindForMs).toBe(0)
-  claim(11)
+  claim(11n)
   expect(judgeHealth(watch.read())).toEqual({ healthy: true, reason: 'syncing' })
   nowMs = 59_000
-  claim(12)
+  claim(12n)
   expect(watch.read().behindForMs).toBe(59_000)
-  claim(10)
+  claim(10n)
   nowMs = 70_000
-  claim(11)
+  claim(11n)
   expect(watch.read().behindForMs).toBe(1)
   nowMs = 130_000
   expect(judgeHealth(watch.read())).toEqual({ healthy: false, reason: 'wedged' })
