@@ -26,6 +26,8 @@ export interface DriverOptions {
   /** Calls back in a later turn, at once and without a timer. */
   readonly yieldTurn: (callback: () => void) => void
   readonly onEffect: (effect: AppEffect) => void
+  /** The store may be written from now on: another tab's lock freed. */
+  readonly onStoreWritable?: (opened: OpenedStore) => void
   /** After every turn in which anything was handled. */
   readonly onTurn: () => void
 }
@@ -58,6 +60,7 @@ export class Driver {
       store: options.store,
       headerSizeBytes: options.headerSizeBytes,
       post: (event) => this.#put(event),
+      onWritable: options.onStoreWritable,
     })
   }
 

@@ -205,6 +205,25 @@ test('a listener that stops the light node hears the rest of that moment, and st
   expect(heard).toEqual(['connecting', 'peer-ready', 'syncing', 'peer-gone', 'stopped'])
 })
 
+test('why nothing is written is told until the store may be written', async () => {
+  const memory = createMemoryStore(STORE_OPTIONS)
+  const opened = await memory.open()
+  let takeOver: Parameters<HeaderStore['onWritable']>[0] | undefined
+  const store: HeaderStore = {
+    ...forward(memory),
+    open: async () => ({ ...opened, isWritable: false, reason: 'another tab writes' }),
+    onWritable: (callback) => (takeOver = callback),
+  }
+  const { clock, lightNode } = createRig({ store })
+  await lightNode.start()
+  await run(clock)
+  expect(lightNode.snapshot().store.reason).toBe('another tab writes')
+  takeOver?.({ ...opened, isWritable: true, reason: undefined })
+  await run(clock)
+  expect(lightNode.snapshot().store.reason).toBeUndefined()
+  await lightNode.stop()
+})
+
 function forward(store: HeaderStore): HeaderStore {
   return {
     kind: store.kind,

@@ -81,6 +81,10 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       clock,
       yieldTurn,
       onEffect: (effect) => this.#onEffect(effect),
+      onStoreWritable: (opened) => {
+        this.#storeReason = parts.storeReason ?? opened.reason
+        this.#snapshots.touchNow()
+      },
       onTurn: () => this.#snapshots.touch(),
     })
     this.#snapshots = new Snapshots({

@@ -16,6 +16,7 @@ export class StoreRunner {
   readonly #store: HeaderStore
   readonly #headerSizeBytes: number
   readonly #post: (event: StoreEvent) => void
+  readonly #onWritable: ((opened: OpenedStore) => void) | undefined
   #waiting: PersistEffect[] = []
   /** The store may be wrong from this height on, because a write that began there failed. */
   #failedFromHeight: number | undefined
@@ -23,10 +24,16 @@ export class StoreRunner {
   readonly #reading = new Set<Promise<void>>()
   #isClosed = false
 
-  constructor(options: { store: HeaderStore; headerSizeBytes: number; post: (event: StoreEvent) => void }) {
+  constructor(options: {
+    store: HeaderStore
+    headerSizeBytes: number
+    post: (event: StoreEvent) => void
+    onWritable: ((opened: OpenedStore) => void) | undefined
+  }) {
     this.#store = options.store
     this.#headerSizeBytes = options.headerSizeBytes
     this.#post = options.post
+    this.#onWritable = options.onWritable
   }
 
   /** Opens the store and tells the core what is in it. Rejects with `StoreError`. */
@@ -41,7 +48,10 @@ export class StoreRunner {
       work,
       isWritable,
     })
-    this.#store.onWritable((now) => this.#track(this.#becameWritable(now)))
+    this.#store.onWritable((now) => {
+      this.#onWritable?.(now)
+      this.#track(this.#becameWritable(now))
+    })
     return opened
   }
 
