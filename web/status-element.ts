@@ -30,7 +30,7 @@ const STATUS_ADVICE: Readonly<Record<Status, string>> = {
   stale:
     'In step with every peer, but the newest block is older than it should be. Blocks may be slow, or the peers may be cut off: a second peer would tell.',
   offline:
-    'The light node keeps trying by itself: the next try is within 30 seconds. Check that the gateway runs and that this machine is online, or connect another peer below. What was verified stays.',
+    'The light node keeps trying by itself: the next try comes within about 30 seconds. Check that the gateway runs and that this machine is online, or connect another peer below. What was verified stays.',
   stopped: 'Load the page again to start the light node.',
 }
 

@@ -46,7 +46,8 @@ export const test = base.extend<{ gateways: Gateways }>({
 /** What a failed test leaves to think about. */
 async function tellWhatWasSeen(context: BrowserContext, gateways: readonly Gateway[]): Promise<void> {
   for (const page of context.pages()) {
-    const text = await page.innerText('body', { timeout: 5_000 }).catch((error: unknown) => String(error))
+    // Unlike innerText this looks into shadow roots.
+    const text = await page.locator('body').ariaSnapshot({ timeout: 5_000 }).catch(String)
     console.log(`— the page ${page.url()} showed:\n${text}`)
   }
   for (const gateway of gateways) console.log(`— the gateway ${gateway.url} said:\n${gateway.log()}`)

@@ -41,6 +41,7 @@ test('the writing tab crashes in mid-sync: what was stored is there, and the res
   await writer.goto(gateway.url)
   await writer.waitForFunction(() => (window.rushlight?.snapshot().store.headerCount ?? 0) > 10_000)
   await writer.goto('chrome://crash').catch(() => undefined) // the renderer goes down with everything in it
+  await writer.close()
 
   const mend = await cutNetwork(context)
   const next = await context.newPage()
