@@ -23,7 +23,8 @@ type Phase =
   | { readonly phase: 'dialing'; readonly dial: DialId; readonly deadlineMs: number }
   | { readonly phase: 'handshaking'; readonly peer: PeerId; readonly connection: ConnectionId }
   | { readonly phase: 'connected'; readonly peer: PeerId }
-  | { readonly phase: 'backoff'; readonly untilMs: number }
+  /** `isEarned`: for what the peer is or did, not for the network's failure; good news of the network changes nothing. */
+  | { readonly phase: 'backoff'; readonly untilMs: number; readonly isEarned: boolean }
   /** The app said disconnect; only a new connect wakes it. */
   | { readonly phase: 'suspended' }
 
@@ -185,7 +186,7 @@ export class DialSchedule {
   peerGone(args: { peer: PeerId; nowMs: number; backoffMs: number | undefined }): void {
     for (const target of this.#targets.values()) {
       if (target.state.phase !== 'connected' || target.state.peer !== args.peer) continue
-      target.state = { phase: 'backoff', untilMs: args.nowMs + (args.backoffMs ?? this.#backoffMs(0)) }
+      target.state = this.#backoff({ failureCount: 0, ...args })
     }
   }
 
@@ -221,7 +222,8 @@ export class DialSchedule {
   /** backoff → due: the network is back, or a sleep has ended. */
   retryNow(nowMs: number): void {
     for (const target of this.#targets.values()) {
-      if (target.state.phase === 'backoff' && target.failureCount > 0) target.state = { phase: 'due' }
+      const isWaiting = target.state.phase === 'backoff' && !target.state.isEarned
+      if (isWaiting && target.failureCount > 0) target.state = { phase: 'due' }
     }
     this.dialDue(nowMs)
   }
@@ -259,7 +261,13 @@ export class DialSchedule {
       this.#effects.push({ type: 'warning', code, detail: failure.detail })
     }
     target.failureCount += 1
-    target.state = { phase: 'backoff', untilMs: nowMs + (backoffMs ?? this.#backoffMs(target.failureCount)) }
+    target.state = this.#backoff({ failureCount: target.failureCount, backoffMs, nowMs })
+  }
+
+  #backoff(args: { failureCount: number; backoffMs: number | undefined; nowMs: number }): Phase {
+    const { failureCount, backoffMs, nowMs } = args
+    const untilMs = nowMs + (backoffMs ?? this.#backoffMs(failureCount))
+    return { phase: 'backoff', untilMs, isEarned: backoffMs !== undefined }
   }
 
   /** Doubles with every failure, and a random quarter off so that many do not come back at the same moment. */
