@@ -287,7 +287,8 @@ export class ConnectionRules {
     if (cause.type === 'timeout' || cause.type === 'work') return
     const id = 'connection' in cause ? cause.connection : undefined
     const connection = id === undefined ? undefined : this.connections.get(id)
-    if (connection?.question !== undefined) broken('H1', `a handshake request on ${connection.id} was not answered`)
+    if (connection?.question !== undefined && !connection.isClosing)
+      broken('H1', `a handshake request on ${connection.id} was not answered`)
     const peerId = 'peer' in cause ? cause.peer : connection?.peer
     const peer = peerId === undefined ? undefined : this.peers.get(peerId)
     if (peer !== undefined && peerId !== undefined) this.checkPeer(peerId, peer)

@@ -1,0 +1,107 @@
+/** An effect as one line of a scenario: names instead of hashes, and nothing that is always the same. */
+import type { Effect, WantFailed } from '../../src/core/effect.ts'
+import type { Root } from '../../src/core/ids.ts'
+import type { ClaimedHead, SyncMessage } from '../../src/core/message.ts'
+import type { ScenarioHeaders } from './scenario-headers.ts'
+
+/** One line an effect; roots that are given up together share one. */
+export function formatEffects(effects: readonly Effect[], headers: ScenarioHeaders): readonly string[] {
+  const lines: string[] = []
+  let failed: { failure: string; roots: Root[] } | undefined
+  const endFailed = (): void => {
+    if (failed !== undefined) lines.push(`want-failed ${shortList(failed.roots, headers)} ${failed.failure}`)
+    failed = undefined
+  }
+  for (const effect of effects) {
+    if (effect.type === 'want-failed' && effect.failure === failed?.failure) failed.roots.push(effect.root)
+    else {
+      endFailed()
+      if (effect.type === 'want-failed') failed = { failure: effect.failure, roots: [effect.root] }
+      else lines.push(formatEffect(effect, headers))
+    }
+  }
+  endFailed()
+  return lines
+}
+
+function formatEffect(effect: Exclude<Effect, WantFailed>, headers: ScenarioHeaders): string {
+  switch (effect.type) {
+    case 'dial':
+      return `dial ${effect.dial} ${effect.address}`
+    case 'cancel-dial':
+      return `cancel-dial ${effect.dial}`
+    case 'close-connection':
+      return `close-connection ${effect.connection} ${effect.reason}`
+    case 'request-handshake':
+    case 'answer-handshake':
+      return `${effect.type} ${effect.connection} ${effect.request} ${formatHead(effect.info.head, headers)}`
+    case 'send-message':
+      return `send ${effect.connection} ${formatMessage(effect.message, headers)}`
+    case 'load-headers':
+      return `load-headers from=${effect.fromHeight} count=${effect.count}`
+    case 'persist':
+      return `persist ${effect.sequence} truncate-to=${effect.truncateTo} ${headers.namesIn(effect.append)}`
+    case 'peer-ready':
+      return `peer-ready ${effect.peer} generation=${effect.generation}`
+    case 'peer-gone':
+      return `peer-gone ${effect.peer} generation=${effect.generation}: ${named(effect.reason, headers)}`
+    case 'head-changed':
+      return `head-changed ${headers.nameOf(effect.head.root)} ${effect.head.trust} confirmed-by=${effect.head.confirmedBy}`
+    case 'reorganised': {
+      const [reverted, adopted] = [effect.reverted, effect.adopted].map((all) =>
+        headers.namesOf(all.map(({ root }) => root)),
+      )
+      return `reorganised reverted=${reverted} adopted=${adopted}`
+    }
+    case 'status-changed':
+      return `status-changed ${effect.status}: ${named(effect.reason, headers)}`
+    case 'connect-settled': {
+      const { outcome } = effect
+      const result =
+        outcome.type === 'ready' ? `ready ${outcome.peer}` : `failed ${outcome.code}: ${named(outcome.detail, headers)}`
+      return `connect-settled ${effect.token} ${result}`
+    }
+    case 'warning':
+      return `warning ${effect.code}: ${named(effect.detail, headers)}`
+  }
+}
+
+function formatMessage(message: SyncMessage, headers: ScenarioHeaders): string {
+  switch (message.type) {
+    case 'ping':
+    case 'pong':
+      return `${message.type} ${message.request}`
+    case 'refused':
+      return `refused ${message.request} ${message.reason}`
+    case 'announce':
+      return `announce ${headers.namesIn(message.headers)}`
+    case 'headers': {
+      const more = message.hasMore ? ' more' : ''
+      return `headers ${message.request} ${headers.namesIn(message.headers)}${more} ${formatHead(message.head, headers)}`
+    }
+    case 'ancestors': {
+      const [answered, unknown] = [message.answered, message.unknown].map((roots) => headers.namesOf(roots))
+      return `ancestors ${message.request} ${headers.namesIn(message.headers)} answered=${answered} unknown=${unknown}`
+    }
+    case 'get-headers':
+      return `get-headers ${message.request} locator=${shortList(message.locator, headers)} count=${message.countMax}`
+    case 'get-ancestors':
+      return `get-ancestors ${message.request} roots=${shortList(message.roots, headers)} known=${shortList(message.known, headers)}`
+  }
+}
+
+const SHOWN_MAX = 4
+
+/** The first few, and how many there are. */
+function shortList(roots: readonly Root[], headers: ScenarioHeaders): string {
+  const names = headers.namesOf(roots.slice(0, SHOWN_MAX))
+  return roots.length > SHOWN_MAX ? `${names},…(${roots.length})` : names
+}
+
+function formatHead(head: ClaimedHead, headers: ScenarioHeaders): string {
+  return `head=${headers.nameOf(head.root)}`
+}
+
+function named(text: string, headers: ScenarioHeaders): string {
+  return text.replaceAll(/[0-9a-f]{64}/g, (root) => headers.nameOf(root as Root))
+}
