@@ -69,6 +69,7 @@ export class ConnectionTable<Connection extends TableConnection> {
       this.sawClosed(connection)
     }
   }
+
   /** Every connection is aborted and told as closed; one that comes later is aborted and never told. */
   end(): void {
     this.reconcile([])

@@ -157,7 +157,6 @@ class Libp2pHost implements Host {
     })
     libp2p.addEventListener('connection:open', (event) => {
       this.#table.sawOpen(event.detail)
-      this.#dialler.closeUnclaimed()
       this.#reconcileSoon()
     })
     libp2p.addEventListener('connection:close', (event) => {
@@ -170,7 +169,7 @@ class Libp2pHost implements Host {
     } catch (cause) {
       throw new HostError('listen-failed', listenFailure(cause, this.#options.listen ?? []), { cause })
     }
-    this.#table.reconcile(libp2p.getConnections())
+    this.#reconcile()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     // In Node.js a listener keeps the process alive, not this; in a tab a timer is a number.
     if (typeof this.#timer === 'object') this.#timer.unref()
@@ -276,13 +275,18 @@ class Libp2pHost implements Host {
     this.#isReconciling = true
     queueMicrotask(() => {
       this.#isReconciling = false
-      if (this.#libp2p.status === 'started') this.#table.reconcile(this.#libp2p.getConnections())
+      if (this.#libp2p.status === 'started') this.#reconcile()
     })
+  }
+
+  #reconcile(): void {
+    this.#table.reconcile(this.#libp2p.getConnections())
+    this.#dialler.closeUnclaimed()
   }
 
   #tick(): void {
     this.#tickCount++
-    this.#table.reconcile(this.#libp2p.getConnections())
+    this.#reconcile()
     for (const link of this.#links.values()) link.sync.tick()
     if (this.#tickCount % FORGET_PEERS_TICKS === 0) void this.#forgetPeers()
   }
