@@ -7,20 +7,21 @@ import {
 } from './limits.ts'
 import type { ClaimedHead, NodeInfo } from './message.ts'
 
-interface PendingRequest {
+/** A request that went out, for the record of the peer that owes the answer. */
+export interface SentRequest {
   readonly request: RequestId
   readonly connection: ConnectionId
   readonly sentMs: number
   deadlineMs: number
 }
 
-export interface PendingHeaders extends PendingRequest {
+export interface PendingHeaders extends SentRequest {
   readonly countMax: number
   /** First locator entry: the answer may follow it though it is not verified yet. */
   readonly from: Root
 }
 
-export interface PendingAncestors extends PendingRequest {
+export interface PendingAncestors extends SentRequest {
   readonly roots: readonly Root[]
 }
 
@@ -37,7 +38,7 @@ export interface SyncPeer {
   told: Root | undefined
   headersRequest: PendingHeaders | undefined
   ancestorsRequest: PendingAncestors | undefined
-  ping: PendingRequest | undefined
+  ping: SentRequest | undefined
   latencyMs: number | undefined
   /** It answered that it has headers beyond those it sent. */
   hasMore: boolean

@@ -1,3 +1,4 @@
+import { AncestorWalk } from './ancestor-walk.ts'
 import { Announcer } from './announcer.ts'
 import type { PeerSource } from './batch-queue.ts'
 import type { Chain, Head, HeaderTree } from './chain.ts'
@@ -8,7 +9,7 @@ import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
 import type { Instant } from './instant.ts'
 import * as limits from './limits.ts'
 import type { Ancestors, Announce, Headers, NodeInfo, SyncMessage, SyncRequest } from './message.ts'
-import { MissingParents } from './missing-parents.ts'
+import { PeerRequests } from './peer-requests.ts'
 import { answer } from './serving.ts'
 import type { SyncPeer } from './sync-peer.ts'
 import { abandon, askForLess, askForMore, createSyncPeer, nextTimeoutOf, shiftDeadlines } from './sync-peer.ts'
@@ -26,8 +27,6 @@ export interface SyncOptions {
   readonly unresponsive: (connection: ConnectionId, nowMs: number) => void
 }
 
-type AncestorsSource = Extract<PeerSource, { type: 'ancestors' }>
-
 /**
  * Header sync: every ready peer is asked, one sync peer at a time is followed to its end, and missing parents are
  * collected and asked for together.
@@ -43,20 +42,16 @@ export class HeaderSync {
   readonly #effects: Effect[]
   /** Ready peers; bounded by maxPeers. */
   readonly #peers = new Map<PeerId, SyncPeer>()
-  readonly #missing: MissingParents
+  readonly #requests: PeerRequests
+  readonly #walk: AncestorWalk
   readonly #announcer: Announcer
   #syncPeer: PeerId | undefined
-  #nextRequest = 1
-  /** When missing parents are asked for: at once, but after everything that is queued, so that they go together. */
-  #ancestorsDueMs: number | undefined
 
   constructor(options: SyncOptions) {
     this.#options = options
     this.#tree = options.tree
     this.#effects = options.effects
-    this.#missing = new MissingParents((root, failure) => {
-      this.#effects.push({ type: 'want-failed', root, failure })
-    })
+    this.#requests = new PeerRequests(options)
     this.#announcer = new Announcer(options)
     this.verification = new Verification({
       ...options,
@@ -67,6 +62,8 @@ export class HeaderSync {
       },
       onRunning: (now) => this.#started(now),
     })
+    const { verification } = this
+    this.#walk = new AncestorWalk({ ...options, requests: this.#requests, verification, peers: this.#peers })
   }
 
   /** The batch being verified made the head: whoever sent it has delivered the head by now. */
@@ -83,7 +80,7 @@ export class HeaderSync {
 
   /** Roots that are wanted now: queued, or owned by a request. */
   get missingRoots(): Iterable<Root> {
-    return this.#missing.roots
+    return this.#walk.roots
   }
 
   get servingPeerCount(): number {
@@ -128,7 +125,7 @@ export class HeaderSync {
   #started(now: Instant): void {
     this.#effects.push({ type: 'head-changed', head: this.head() })
     for (const peer of this.#peers.values()) peer.askAtMs = now.monotonicMs
-    this.#askAncestorsSoon(now.monotonicMs)
+    this.#walk.askSoon(now.monotonicMs)
   }
 
   // Peers come and go; the lifecycle's queue of notices is the only caller.
@@ -136,15 +133,14 @@ export class HeaderSync {
   peerReady(args: { peer: PeerId; info: NodeInfo; nowMs: number }): void {
     const peer = createSyncPeer(args)
     this.#peers.set(args.peer, peer)
-    this.#ping(peer, limits.PING_TIMEOUT_MS, args.nowMs)
-    this.#askAncestorsSoon(args.nowMs)
+    this.#requests.ping({ peer, timeoutMs: limits.PING_TIMEOUT_MS, nowMs: args.nowMs })
+    this.#walk.askSoon(args.nowMs)
   }
 
   peerGone(peer: PeerId, nowMs: number): void {
     this.#peers.delete(peer)
     if (this.#syncPeer === peer) this.#syncPeer = undefined
-    this.#missing.peerGone(peer)
-    this.#askAncestorsSoon(nowMs)
+    this.#walk.peerGone(peer, nowMs)
   }
 
   /** What was asked over a connection that is no more is asked again from `againMs` on. */
@@ -156,11 +152,7 @@ export class HeaderSync {
       peer.headersRequest = undefined
       peer.askAtMs = args.againMs
     }
-    if (peer.ancestorsRequest?.connection === args.connection) {
-      this.#missing.release({ roots: peer.ancestorsRequest.roots, peer: args.peer, isTried: false })
-      peer.ancestorsRequest = undefined
-      this.#askAncestorsSoon(args.againMs)
-    }
+    this.#walk.lost(peer, args.connection, args.againMs)
   }
 
   /** Our stream broke while the connection lives: asked again soon, and given up when it keeps breaking. */
@@ -250,28 +242,8 @@ export class HeaderSync {
       this.#unexpected(peer, 'ancestors that nobody asked for', now)
       return
     }
-    peer.ancestorsRequest = undefined
-    const { headers } = message
-    const left = new Set(pending.roots)
-    const answered = message.answered.filter((root) => left.delete(root))
-    const unknown = message.unknown.filter((root) => left.delete(root))
-    const isUnasked = answered.length + unknown.length < message.answered.length + message.unknown.length
-    const headerCount = this.#countOf(headers)
-    if (isUnasked || headerCount > limits.HEADERS_PER_MESSAGE_MAX || (headerCount > 0 && answered.length === 0)) {
-      this.#misbehaved(peer, 'unasked', 'ancestors of roots that were not asked for, or too many', now)
-      return
-    }
-    const release = (roots: readonly Root[], isTried: boolean): void =>
-      this.#missing.release({ roots, peer: peer.peer, isTried })
-    release(unknown, true)
-    release([...left], answered.length === 0)
-    if (headerCount === 0) release(answered, true)
-    else {
-      const { last } = this.#tree.inspect(headers)
-      const source: PeerSource = { type: 'ancestors', peer: peer.peer, roots: answered }
-      this.verification.queue.push({ source, headers, headerCount, last })
-    }
-    this.#askAncestorsSoon(now.monotonicMs)
+    const wrong = this.#walk.answered(peer, pending, message, now.monotonicMs)
+    if (wrong !== undefined) this.#misbehaved(peer, 'unasked', wrong, now)
   }
 
   #pongAnswered(peer: SyncPeer, request: RequestId, now: Instant): void {
@@ -288,9 +260,7 @@ export class HeaderSync {
       peer.headersRequest = undefined
       this.#setAside(peer, undefined, now)
     } else if (peer.ancestorsRequest?.request === request) {
-      this.#missing.release({ roots: peer.ancestorsRequest.roots, peer: peer.peer, isTried: true })
-      peer.ancestorsRequest = undefined
-      this.#askAncestorsSoon(now.monotonicMs)
+      this.#walk.failed(peer, now.monotonicMs)
     } else if (peer.ping?.request === request) peer.ping = undefined
     else this.#unexpected(peer, 'a refusal of nothing', now)
   }
@@ -309,9 +279,9 @@ export class HeaderSync {
       if (queue.countOf(peer.peer, 'announcement') < limits.QUEUED_ANNOUNCEMENTS_PER_PEER_MAX) {
         queue.push({ source: { type: 'announcement', peer: peer.peer }, headers, headerCount: count, last })
       } else this.#misbehaved(peer, 'flood', 'more announcements than can be verified', now)
-    } else if (this.#missing.add({ parent, headers, last, headerCount: count, peer: peer.peer })) {
-      this.#askAncestorsSoon(now.monotonicMs)
-    } else {
+    } else if (
+      !this.#walk.add({ parent, headers, last, headerCount: count, peer: peer.peer, nowMs: now.monotonicMs })
+    ) {
       const detail = `expected at most ${limits.WANTED_ROOTS_PER_PEER_MAX} announcements with missing parents`
       this.#misbehaved(peer, 'flood', detail, now)
     }
@@ -336,7 +306,7 @@ export class HeaderSync {
   forgetLiar(peer: PeerId): void {
     this.verification.queue.dropOf(peer)
     this.verification.future.dropOf(peer)
-    this.#missing.dropOf(peer)
+    this.#walk.dropOf(peer)
   }
 
   /** Not elected for a while: it stalled, or what it has cannot be used now. */
@@ -357,7 +327,7 @@ export class HeaderSync {
 
   #found(finding: Finding, now: Instant): void {
     if (finding.type === 'own') {
-      this.#deliverOrphans(finding.last)
+      this.#walk.deliver(finding.last)
       return
     }
     const { source } = finding
@@ -365,9 +335,9 @@ export class HeaderSync {
     switch (finding.type) {
       case 'verified':
         if (peer !== undefined) this.#delivered(peer, finding.last, finding.addedCount, now)
-        if (source.type === 'announcement') this.#deliverOrphans(finding.last)
-        else this.#deliverWanted()
-        if (source.type === 'ancestors') this.#ancestorsVerified(source, now)
+        if (source.type === 'announcement') this.#walk.deliver(finding.last)
+        else this.#walk.deliverAll()
+        if (source.type === 'ancestors') this.#ancestorsVerified(peer, this.#walk.verified(source), now)
         return
       case 'invalid':
         this.forgetLiar(source.peer)
@@ -377,12 +347,12 @@ export class HeaderSync {
         this.#unconnected(source, finding.index, now)
         return
       case 'no-room':
-        if (source.type === 'ancestors') this.#releaseTried(source)
+        if (source.type === 'ancestors') this.#walk.unusable(source)
         if (peer !== undefined) this.#setAside(peer, undefined, now)
         return
       case 'future':
         // The roots stay with this run, so that nobody else is asked for what cannot be used yet.
-        if (finding.dropped?.type === 'ancestors') this.#releaseTried(finding.dropped)
+        if (finding.dropped?.type === 'ancestors') this.#walk.unusable(finding.dropped)
         if (peer !== undefined) this.#setAside(peer, finding.retryMs, now)
     }
   }
@@ -394,9 +364,7 @@ export class HeaderSync {
     if (peer.idleBatchCount >= limits.IDLE_BATCHES_MAX && peer.hasMore) this.#setAside(peer, undefined, now)
   }
 
-  #ancestorsVerified(source: AncestorsSource, now: Instant): void {
-    const absent = source.roots.find((root) => !this.#tree.has(root))
-    const peer = this.#peers.get(source.peer)
+  #ancestorsVerified(peer: SyncPeer | undefined, absent: Root | undefined, now: Instant): void {
     if (absent === undefined || peer === undefined) return
     this.#misbehaved(peer, 'unlinked-headers', `expected the ancestors of ${absent}, got others`, now)
   }
@@ -404,30 +372,12 @@ export class HeaderSync {
   #unconnected(source: PeerSource, index: number, now: Instant): void {
     const peer = this.#peers.get(source.peer)
     if (source.type === 'ancestors') {
-      // The walk back ended above our chain: the gap is longer than one answer, so it is closed from below.
-      this.#deliverWanted()
-      const [cut, ...unseen] = source.roots.filter((root) => !this.#tree.has(root))
-      this.#missing.release({ roots: cut === undefined ? [] : [cut], peer: source.peer, isTried: true })
-      this.#missing.release({ roots: unseen, peer: source.peer, isTried: false })
+      this.#walk.cut(source)
+      // What is missing is fetched from below.
       if (peer?.servesHeaders === true) peer.hasMore = true
     } else if (peer !== undefined && index > 0) {
       this.#misbehaved(peer, 'unlinked-headers', `expected header ${index} to follow the one before it`, now)
     } else if (peer !== undefined && source.type === 'range') this.#setAside(peer, undefined, now)
-  }
-
-  #releaseTried({ roots, peer }: AncestorsSource): void {
-    this.#missing.release({ roots, peer, isTried: true })
-  }
-
-  /** Orphans whose parent is in the tree now are verified next; their own children follow the same way, iteratively. */
-  #deliverOrphans(root: Root): void {
-    for (const { peer, headers, headerCount, last } of this.#missing.take(root)) {
-      this.verification.queue.push({ source: { type: 'announcement', peer }, headers, headerCount, last })
-    }
-  }
-
-  #deliverWanted(): void {
-    for (const root of [...this.#missing.roots]) if (this.#tree.has(root)) this.#deliverOrphans(root)
   }
 
   // Asking.
@@ -453,7 +403,7 @@ export class HeaderSync {
       }
       if (queuedCount > 0) return
       this.#syncPeer = undefined
-      this.#askAncestorsSoon(nowMs)
+      this.#walk.askSoon(nowMs)
     }
   }
 
@@ -473,67 +423,18 @@ export class HeaderSync {
     const locator = [...this.#tree.locator(Math.max(0, this.#tree.tip.height - 1))]
     if (queued !== undefined) locator.unshift(queued)
     const from = locator[0]
-    const sent = this.#send(peer, (request) => ({ type: 'get-headers', request, locator, stop: undefined, countMax }))
+    const make = (request: RequestId) => ({ type: 'get-headers', request, locator, stop: undefined, countMax }) as const
+    const sent = this.#requests.send({ peer, timeoutMs: limits.REQUEST_TIMEOUT_MS, nowMs, make })
     if (sent === undefined || from === undefined) return
-    const deadlineMs = nowMs + limits.REQUEST_TIMEOUT_MS
-    peer.headersRequest = { ...sent, sentMs: nowMs, deadlineMs, countMax, from }
+    peer.headersRequest = { ...sent, countMax, from }
     peer.askAtMs = nowMs + limits.ASK_AGAIN_INTERVAL_MS
-  }
-
-  #askAncestorsSoon(atMs: number): void {
-    if (this.#missing.size > 0) this.#ancestorsDueMs ??= atMs
-  }
-
-  /** All missing parents go together, first to those who announced their children, what is left to anyone. */
-  #askAncestors(nowMs: number): void {
-    this.#ancestorsDueMs = undefined
-    this.#deliverWanted()
-    if (this.#syncPeer !== undefined) return
-    const askable = [...this.#peers.values()].filter((peer) => peer.servesAncestors)
-    for (const isAnnouncer of [true, false]) {
-      for (const peer of askable) {
-        if (peer.ancestorsRequest !== undefined) continue
-        const roots = this.#missing.askable({ peer: peer.peer, isAnnouncer })
-        if (roots.length > 0) this.#sendGetAncestors(peer, roots, nowMs)
-      }
-    }
-    if (askable.length > 0) this.#missing.failExhausted(askable.map(({ peer }) => peer))
-  }
-
-  #sendGetAncestors(peer: SyncPeer, roots: readonly Root[], nowMs: number): void {
-    const known = this.#tree.locator(this.#tree.tip.height)
-    const countMax = limits.HEADERS_PER_MESSAGE_MAX
-    const sent = this.#send(peer, (request) => ({ type: 'get-ancestors', request, roots, known, countMax }))
-    if (sent === undefined) return
-    peer.ancestorsRequest = { ...sent, sentMs: nowMs, deadlineMs: nowMs + limits.REQUEST_TIMEOUT_MS, roots }
-    this.#missing.asked(roots, peer.peer)
-  }
-
-  /** One ping at a time; a more urgent one shortens the wait for the one under way. */
-  #ping(peer: SyncPeer, timeoutMs: number, nowMs: number): void {
-    const deadlineMs = nowMs + timeoutMs
-    if (peer.ping !== undefined) {
-      peer.ping.deadlineMs = Math.min(peer.ping.deadlineMs, deadlineMs)
-      return
-    }
-    const sent = this.#send(peer, (request) => ({ type: 'ping', request }))
-    if (sent !== undefined) peer.ping = { ...sent, sentMs: nowMs, deadlineMs }
-  }
-
-  #send(
-    peer: SyncPeer,
-    make: (request: RequestId) => SyncRequest,
-  ): { readonly request: RequestId; readonly connection: ConnectionId } | undefined {
-    const connection = this.#options.connectionOf(peer.peer)
-    if (connection === undefined) return undefined
-    const message = make(this.#nextRequest++ as RequestId)
-    this.#effects.push({ type: 'send-message', connection, message })
-    return { request: message.request, connection }
   }
 
   /** Every peer is asked whether it still turns. */
   probe(nowMs: number): void {
-    for (const peer of this.#peers.values()) this.#ping(peer, limits.PROBE_TIMEOUT_MS, nowMs)
+    for (const peer of this.#peers.values()) {
+      this.#requests.ping({ peer, timeoutMs: limits.PROBE_TIMEOUT_MS, nowMs })
+    }
   }
 
   // Timers.
@@ -542,8 +443,10 @@ export class HeaderSync {
     const nowMs = now.monotonicMs
     for (const peer of [...this.#peers.values()]) this.#peerTimeout(peer, now)
     this.verification.handleTimeout(nowMs)
-    const isDue = this.#ancestorsDueMs !== undefined && nowMs >= this.#ancestorsDueMs
-    if (this.verification.isRunning && isDue) this.#askAncestors(nowMs)
+    const isWalkDue = this.#walk.dueMs !== undefined && nowMs >= this.#walk.dueMs
+    if (!this.verification.isRunning || !isWalkDue) return
+    if (this.#syncPeer === undefined) this.#walk.ask(nowMs)
+    else this.#walk.postpone()
   }
 
   #peerTimeout(peer: SyncPeer, now: Instant): void {
@@ -557,12 +460,12 @@ export class HeaderSync {
     }
     if (peer.headersRequest !== undefined && nowMs >= peer.headersRequest.deadlineMs) this.#stalled(peer, now)
     if (peer.ancestorsRequest !== undefined && nowMs >= peer.ancestorsRequest.deadlineMs) {
-      this.#missing.release({ roots: peer.ancestorsRequest.roots, peer: peer.peer, isTried: true })
-      peer.ancestorsRequest = undefined
       abandon(peer)
-      this.#askAncestorsSoon(nowMs)
+      this.#walk.failed(peer, nowMs)
     }
-    if (nowMs >= peer.heardMs + limits.PING_INTERVAL_MS) this.#ping(peer, limits.PING_TIMEOUT_MS, nowMs)
+    if (nowMs >= peer.heardMs + limits.PING_INTERVAL_MS) {
+      this.#requests.ping({ peer, timeoutMs: limits.PING_TIMEOUT_MS, nowMs })
+    }
     const isAskDue = peer.servesHeaders && peer.headersRequest === undefined && nowMs >= peer.askAtMs
     if (this.verification.isRunning && isAskDue) {
       this.#askHeaders(peer, this.#isFetching ? limits.PROBE_HEADER_COUNT : peer.headersPerRequest, nowMs)
@@ -584,7 +487,7 @@ export class HeaderSync {
     abandon(peer)
     askForLess(peer)
     this.#setAside(peer, undefined, now)
-    this.#ping(peer, limits.PROBE_TIMEOUT_MS, now.monotonicMs)
+    this.#requests.ping({ peer, timeoutMs: limits.PROBE_TIMEOUT_MS, nowMs: now.monotonicMs })
     for (const other of this.#peers.values()) {
       if (other !== peer && now.monotonicMs >= other.stalledUntilMs) other.askAtMs = now.monotonicMs
     }
@@ -593,7 +496,7 @@ export class HeaderSync {
   nextTimeout(): number | undefined {
     const { isRunning } = this.verification
     let next = this.verification.nextTimeout()
-    if (isRunning) next = Math.min(next, this.#ancestorsDueMs ?? Infinity)
+    if (isRunning) next = Math.min(next, this.#walk.dueMs ?? Infinity)
     for (const peer of this.#peers.values()) next = Math.min(next, nextTimeoutOf({ peer, isAsking: isRunning }))
     return next === Infinity ? undefined : next
   }
@@ -605,6 +508,6 @@ export class HeaderSync {
 
   stop(): void {
     this.verification.stop()
-    this.#missing.clear()
+    this.#walk.stop()
   }
 }
