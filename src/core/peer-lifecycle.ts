@@ -1,4 +1,6 @@
 import { assert } from './assert.ts'
+import type { Connection } from './connection.ts'
+import { createConnection, isHandshaken, isPending, isPreferred, surplusDeadlineMs } from './connection.ts'
 import type { DialSchedule } from './dial-schedule.ts'
 import type { CloseReason, Effect } from './effect.ts'
 import type {
@@ -12,7 +14,6 @@ import type {
   ProtocolsLearnt,
 } from './event.ts'
 import type { Misbehaviour } from './failure.ts'
-import type { HandshakeState } from './handshake.ts'
 import { messageSizeBytes } from './handshake.ts'
 import type { ConnectionId, PeerId, RequestId } from './ids.ts'
 import * as limits from './limits.ts'
@@ -31,25 +32,6 @@ export type PeerNotice =
       readonly connection: ConnectionId
       readonly message: SyncMessage
     }
-
-export interface Connection {
-  readonly id: ConnectionId
-  readonly peer: PeerId
-  readonly direction: 'inbound' | 'outbound'
-  readonly transport: string
-  readonly address: string
-  readonly openedMs: number
-  handshake: HandshakeState
-  /** When something last came over it. */
-  heardMs: number
-  /** Messages before the handshake, in order; bounded by EARLY_MESSAGES_MAX and EARLY_MESSAGE_BYTES_MAX. */
-  early: SyncMessage[]
-  earlyBytes: number
-  /** Learnt from identify: it speaks bitswap and not our handshake. */
-  isBitswapOnly: boolean
-  /** We asked the host to close it: nothing is sent or heard over it any more. */
-  isClosing: boolean
-}
 
 interface Peer {
   /** At most two direct and two limited, and those that are closing. */
@@ -125,7 +107,7 @@ export class PeerLifecycle {
     let best: Connection | undefined
     for (const connection of this.#peers.get(peer)?.connections ?? []) {
       if (!isHandshaken(connection)) continue
-      if (best === undefined || this.#isPreferred(connection, best)) best = connection
+      if (best === undefined || isPreferred({ connection, to: best, ownPeer: this.#options.ownPeer })) best = connection
     }
     return best
   }
@@ -133,22 +115,7 @@ export class PeerLifecycle {
   connectionOpened(event: ConnectionOpened, nowMs: number): void {
     this.#nowMs = nowMs
     if (this.#connections.has(event.connection)) return
-    const connection: Connection = {
-      id: event.connection,
-      peer: event.peer,
-      direction: event.direction,
-      transport: event.transport,
-      address: event.address,
-      openedMs: nowMs,
-      handshake: event.isLimited
-        ? { phase: 'limited', deadlineMs: nowMs + limits.LIMITED_CONNECTION_LIFETIME_MS }
-        : { phase: 'awaited', deadlineMs: nowMs + limits.HANDSHAKE_TIMEOUT_MS },
-      heardMs: nowMs,
-      early: [],
-      earlyBytes: 0,
-      isBitswapOnly: false,
-      isClosing: false,
-    }
+    const connection = createConnection(event, nowMs)
     const isBeyondLimit = this.#isBeyondLimit(connection, nowMs)
     this.#add(connection)
     if (isBeyondLimit) this.#close(connection, 'refused', nowMs, 'refused: too many connections, or banned')
@@ -367,17 +334,9 @@ export class PeerLifecycle {
     return next === Infinity ? undefined : next
   }
 
-  /**
-   * When this connection is to be closed as surplus: only by the side with the smaller id, only beside a handshaken
-   * survivor, once idle; Infinity otherwise.
-   */
   #surplusDeadlineMs(connection: Connection): number {
-    if (connection.handshake.phase !== 'completed' || this.#options.ownPeer >= connection.peer) return Infinity
     const survivor = this.primaryConnection(connection.peer)
-    if (survivor === undefined || survivor === connection || survivor.handshake.phase !== 'completed') return Infinity
-    const surplusSinceMs = Math.max(connection.handshake.sinceMs, survivor.handshake.sinceMs)
-    const idleFromMs = Math.max(connection.heardMs, surplusSinceMs)
-    return Math.min(idleFromMs + limits.SURPLUS_IDLE_MS, surplusSinceMs + limits.SURPLUS_LIFETIME_MS)
+    return surplusDeadlineMs({ connection, survivor, ownPeer: this.#options.ownPeer })
   }
 
   shift(byMs: number): void {
@@ -519,22 +478,4 @@ export class PeerLifecycle {
     peer?.connections.delete(connection)
     if (peer?.connections.size === 0) this.#peers.delete(connection.peer)
   }
-
-  #isPreferred(connection: Connection, other: Connection): boolean {
-    const isBySmaller = this.#isDialledBySmaller(connection)
-    if (isBySmaller !== this.#isDialledBySmaller(other)) return isBySmaller
-    return connection.openedMs < other.openedMs
-  }
-
-  #isDialledBySmaller(connection: Connection): boolean {
-    return (connection.direction === 'outbound') === this.#options.ownPeer < connection.peer
-  }
-}
-
-function isHandshaken(connection: Connection): boolean {
-  return connection.handshake.phase === 'completed' && !connection.isClosing
-}
-
-function isPending({ handshake }: Connection): boolean {
-  return handshake.phase === 'requested' || handshake.phase === 'awaited'
 }

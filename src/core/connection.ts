@@ -1,0 +1,81 @@
+import type { ConnectionOpened } from './event.ts'
+import type { HandshakeState } from './handshake.ts'
+import type { ConnectionId, PeerId } from './ids.ts'
+import * as limits from './limits.ts'
+import type { SyncMessage } from './message.ts'
+
+/** One open connection, or one that we asked the host to close. */
+export interface Connection {
+  readonly id: ConnectionId
+  readonly peer: PeerId
+  readonly direction: 'inbound' | 'outbound'
+  readonly transport: string
+  readonly address: string
+  readonly openedMs: number
+  handshake: HandshakeState
+  /** When something last came over it. */
+  heardMs: number
+  /** Messages before the handshake, in order; bounded by EARLY_MESSAGES_MAX and EARLY_MESSAGE_BYTES_MAX. */
+  early: SyncMessage[]
+  earlyBytes: number
+  /** Learnt from identify: it speaks bitswap and not our handshake. */
+  isBitswapOnly: boolean
+  /** We asked the host to close it: nothing is sent or heard over it any more. */
+  isClosing: boolean
+}
+
+export function createConnection(event: ConnectionOpened, nowMs: number): Connection {
+  return {
+    id: event.connection,
+    peer: event.peer,
+    direction: event.direction,
+    transport: event.transport,
+    address: event.address,
+    openedMs: nowMs,
+    handshake: event.isLimited
+      ? { phase: 'limited', deadlineMs: nowMs + limits.LIMITED_CONNECTION_LIFETIME_MS }
+      : { phase: 'awaited', deadlineMs: nowMs + limits.HANDSHAKE_TIMEOUT_MS },
+    heardMs: nowMs,
+    early: [],
+    earlyBytes: 0,
+    isBitswapOnly: false,
+    isClosing: false,
+  }
+}
+
+export function isHandshaken(connection: Connection): boolean {
+  return connection.handshake.phase === 'completed' && !connection.isClosing
+}
+
+export function isPending({ handshake }: Connection): boolean {
+  return handshake.phase === 'requested' || handshake.phase === 'awaited'
+}
+
+/** Of two connections to one peer both sides prefer the one that the smaller id dialled, then the older one. */
+export function isPreferred(args: { connection: Connection; to: Connection; ownPeer: PeerId }): boolean {
+  const { connection, to, ownPeer } = args
+  const isBySmaller = isDialledBySmaller(connection, ownPeer)
+  if (isBySmaller !== isDialledBySmaller(to, ownPeer)) return isBySmaller
+  return connection.openedMs < to.openedMs
+}
+
+function isDialledBySmaller({ direction, peer }: Connection, ownPeer: PeerId): boolean {
+  return (direction === 'outbound') === ownPeer < peer
+}
+
+/**
+ * When a connection is to be closed beside `survivor`, the one in use: only by the side with the smaller id, only once
+ * both are handshaken, when idle or at the latest after a while. Infinity otherwise.
+ */
+export function surplusDeadlineMs(args: {
+  connection: Connection
+  survivor: Connection | undefined
+  ownPeer: PeerId
+}): number {
+  const { connection, survivor, ownPeer } = args
+  if (connection.handshake.phase !== 'completed' || ownPeer >= connection.peer) return Infinity
+  if (survivor === undefined || survivor === connection || survivor.handshake.phase !== 'completed') return Infinity
+  const sinceMs = Math.max(connection.handshake.sinceMs, survivor.handshake.sinceMs)
+  const idleFromMs = Math.max(connection.heardMs, sinceMs)
+  return Math.min(idleFromMs + limits.SURPLUS_IDLE_MS, sinceMs + limits.SURPLUS_LIFETIME_MS)
+}
