@@ -113,7 +113,7 @@ test('bundled by vite, it syncs in a tab', async () => {
     root: join(consumer.folder, 'for-vite'),
     configFile: false,
     logLevel: 'warn',
-    build: { outDir, emptyOutDir: true, target: 'es2024' },
+    build: { outDir, emptyOutDir: true, target: 'es2024', chunkSizeWarningLimit: 1_000 },
   })
   await expectSyncInTab(outDir)
 })
