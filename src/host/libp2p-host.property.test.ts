@@ -206,6 +206,7 @@ class World implements HostSink {
     const stranger: ConnectionPlan = {
       peer: 0,
       isLimited: false,
+      isToldBeforeListed: true,
       hints: [],
       streams: [],
       closing: 'at once',
