@@ -7,41 +7,56 @@ import { createLightNodeCore } from '../../src/core/light-node-core.ts'
 import { checkedCore } from '../simulation/invariants.ts'
 import { formatEffects } from './scenario-effects.ts'
 import { parseEvents } from './scenario-events.ts'
-import type { ScenarioFile, ScenarioLine } from './scenario-file.ts'
-import { parseScenario, quote, refuse, withOutput } from './scenario-file.ts'
-import { SCENARIO_UNIX_MS, ScenarioHeaders, wholeNumber } from './scenario-headers.ts'
+import type { ScenarioLine, ScenarioStep } from './scenario-file.ts'
+import { parseScenario, quote, refuse, ScenarioError, withOutput } from './scenario-file.ts'
+import { SCENARIO_UNIX_MS, ScenarioHeaders } from './scenario-headers.ts'
+import { ScenarioRequests } from './scenario-requests.ts'
+import { wholeNumber } from './scenario-words.ts'
 
 /** A timer that is still due after so many calls at one moment is stuck. */
 const TIMEOUTS_AT_ONCE_MAX = 100
 
-/** The scenario's text with what the core does now. Throws `ScenarioError` for a line that is none. */
+/**
+ * The scenario's text with what the core does now. Throws `ScenarioError` for a line that is none, and with the
+ * invariant's number for a step that breaks one.
+ */
 export function runScenario(file: string, text: string): string {
-  const scenario = parseScenario(file, text)
-  return withOutput(text, new ScenarioRun(scenario).run())
+  const { settings, steps } = parseScenario(file, text)
+  const run = new ScenarioRun(settings)
+  const output = new Map<number, readonly string[]>()
+  for (const [index, step] of steps.entries()) {
+    try {
+      output.set(step.number, run.step(step, steps[index + 1]))
+      if (index === steps.length - 1) run.stop()
+    } catch (error) {
+      if (error instanceof ScenarioError || !(error instanceof Error)) throw error
+      throw new ScenarioError(file, step.number, error.message, { cause: error })
+    }
+  }
+  return withOutput(text, output)
 }
 
 class ScenarioRun {
-  private readonly scenario: ScenarioFile
   private readonly headers = new ScenarioHeaders()
+  private readonly requests = new ScenarioRequests()
   private readonly core: LightNodeCore
-  private readonly output = new Map<number, string[]>()
   private lines: string[] = []
   private nowMs = 0
-  private wallOffsetMs = 0
+  /** How far the wall clock was set ahead. */
+  private wallAheadMs = 0
 
-  constructor(scenario: ScenarioFile) {
-    this.scenario = scenario
+  constructor(settings: readonly ScenarioLine[]) {
     let ownPeer = 'me'
     let maxPeers = 16
     let peers: readonly string[] = []
-    for (const line of scenario.settings) {
+    for (const line of settings) {
       const [setting, ...values] = line.words
       if (setting === 'headers') this.headers.declare(line)
       else if (setting === 'branches') this.headers.declareBranches(line)
       else if (setting === 'peers') peers = values
-      else if (setting === 'own') ownPeer = values[0] ?? refuse(line, 'expected our own peer id')
+      else if (setting === 'own') ownPeer = values[0] ?? refuse(line, 'expected our own peer id, got nothing')
       else if (setting === 'max-peers') maxPeers = wholeNumber(line, values[0])
-      else refuse(line, `expected peers, own, max-peers, headers, branches or at, got ${quote(setting)}`)
+      else refuse(line, `expected one of peers, own, max-peers, headers, branches, at, got ${quote(setting)}`)
     }
     const { chain } = this.headers
     const core = createLightNodeCore({
@@ -56,28 +71,33 @@ class ScenarioRun {
     this.core = checkedCore(core, { chain: chain.id, genesis: chain.genesis, maxPeers, isThorough: true })
   }
 
-  run(): ReadonlyMap<number, readonly string[]> {
-    for (const [index, step] of this.scenario.steps.entries()) {
-      this.lines = []
-      this.output.set(step.number, this.lines)
-      this.nowMs = step.atMs
-      if (step.words[0] === 'at') this.event(step)
-      const next = this.scenario.steps[index + 1]
-      const nextMs = next === undefined || next.words[0] === 'asleep-until' ? step.atMs + 1 : next.atMs
-      // Nobody wakes from a sleep before its clock-jumped is handled.
-      if (nextMs > step.atMs && step.words[0] !== 'asleep-until') this.timers(nextMs)
-    }
-    return this.output
+  /** What comes of this step: of its event, and of the timers until the next one. */
+  step(step: ScenarioStep, next: ScenarioStep | undefined): readonly string[] {
+    this.lines = []
+    this.nowMs = step.atMs
+    if (step.kind === 'at') this.event(step)
+    // What stands at one moment is queued at that moment: all of it comes before any timer.
+    const restMs = step.atMs + 1
+    if (next === undefined || next.atMs > step.atMs)
+      this.timers(next?.kind === 'asleep-until' ? restMs : (next?.atMs ?? restMs))
+    return this.lines
   }
 
-  /** What stands at one moment is queued at that moment: it all comes before any timer. */
-  private event(step: ScenarioLine): void {
-    if (step.words[2] === 'set-clock') {
-      this.wallOffsetMs = wholeNumber(step, step.words[3]) * 1_000
+  /** Every scenario ends with a stop, for what must hold after one. */
+  stop(): void {
+    this.core.handle({ type: 'stop-requested' }, this.now())
+  }
+
+  private event(step: ScenarioStep): void {
+    const [, , type, seconds] = step.words
+    if (type === 'wall-clock-ahead') {
+      this.wallAheadMs = wholeNumber(step, seconds) * 1_000
       return
     }
-    for (const event of parseEvents(step, this.headers)) this.write(this.core.handle(event, this.now()))
-    this.work()
+    for (const event of parseEvents(step, { headers: this.headers, requests: this.requests })) {
+      this.write(this.core.handle(event, this.now()))
+      this.work()
+    }
   }
 
   private work(): void {
@@ -92,7 +112,7 @@ class ScenarioRun {
       const atMs = Math.max(this.nowMs, Math.ceil(dueMs))
       if (atMs >= beforeMs) return
       callCount = atMs === this.nowMs ? callCount + 1 : 0
-      if (callCount > TIMEOUTS_AT_ONCE_MAX) throw new Error('the timer stays due although it was called')
+      if (callCount > TIMEOUTS_AT_ONCE_MAX) throw new Error('expected a timer that ends, got one that stays due')
       this.nowMs = atMs
       const before = this.lines.length
       this.write(this.core.handleTimeout(this.now()))
@@ -102,10 +122,11 @@ class ScenarioRun {
   }
 
   private now(): Instant {
-    return { monotonicMs: this.nowMs, unixMs: SCENARIO_UNIX_MS + this.nowMs + this.wallOffsetMs }
+    return { monotonicMs: this.nowMs, unixMs: SCENARIO_UNIX_MS + this.nowMs + this.wallAheadMs }
   }
 
   private write(effects: readonly Effect[]): void {
+    for (const effect of effects) this.requests.note(effect)
     this.lines.push(...formatEffects(effects, this.headers))
   }
 }

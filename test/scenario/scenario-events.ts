@@ -37,7 +37,16 @@ const MISBEHAVIOURS: readonly Misbehaviour[] = [
   'wrong-chain',
 ]
 
-const MESSAGES = ['announce', 'get-headers', 'headers', 'get-ancestors', 'ancestors', 'ping', 'pong', 'refused'] as const
+const MESSAGES = [
+  'announce',
+  'get-headers',
+  'headers',
+  'get-ancestors',
+  'ancestors',
+  'ping',
+  'pong',
+  'refused',
+] as const
 
 const PARSERS: Readonly<Record<string, EventParser>> = {
   // The store: `stored=a1..a5` or nothing in it; numbers of writes and loads are the newest unless said.

@@ -77,7 +77,8 @@ function parseStep(line: ScenarioLine, kind: ScenarioStep['kind'], earliestMs: n
   const atMs = Math.round(Number(moment) * 1_000)
   if (atMs < earliestMs) refuse(line, `expected a moment from ${earliestMs / 1_000} on, got ${moment}`)
   if (kind === 'at' && next === undefined) refuse(line, `expected an event after "at ${moment}", got nothing`)
-  if (kind !== 'at' && next !== undefined) refuse(line, `expected nothing after "${kind} ${moment}", got ${quote(next)}`)
+  if (kind !== 'at' && next !== undefined)
+    refuse(line, `expected nothing after "${kind} ${moment}", got ${quote(next)}`)
   return { ...line, kind, atMs }
 }
 

@@ -5,7 +5,7 @@ import { createToyChain, TOY_GENESIS_TIME } from '../simulation/toy-chain.ts'
 import { TOY_HEADER_SIZE_BYTES } from '../simulation/toy-header.ts'
 import type { ScenarioLine } from './scenario-file.ts'
 import { quote, refuse } from './scenario-file.ts'
-import { wholeNumber } from './scenario-words.ts'
+import { ScenarioWords, wholeNumber } from './scenario-words.ts'
 
 /** Wall clock of a scenario at its beginning. */
 export const SCENARIO_UNIX_MS: number = (TOY_GENESIS_TIME + 30 * 24 * 3_600) * 1_000
@@ -19,6 +19,7 @@ export interface NamedHeader {
   readonly work: bigint
 }
 
+const NAME_GIVEN = /^[a-z]+$/
 const NAME_PATTERN = /^([a-z]+(?:\d+-)?)(\d+)$/
 
 export class ScenarioHeaders {
@@ -32,45 +33,46 @@ export class ScenarioHeaders {
     this.define({ name: 'genesis', bytes, root, height, time, work: BigInt(work) })
   }
 
-  /** `headers NAME = PARENT + COUNT [work N] [ahead SECONDS] [invalid]` */
+  /** `headers NAME = PARENT + COUNT [work=N] [ahead=SECONDS] [invalid]` */
   declare(line: ScenarioLine): void {
-    const [, name, equals, parent, plus, count, ...options] = line.words
-    const isWhole = name !== undefined && /^[a-z]+$/.test(name) && equals === '=' && plus === '+'
-    if (!isWhole) refuse(line, `expected headers NAME = PARENT + COUNT [work N] [ahead SECONDS] [invalid], got ${quote(line.words.join(' '))}`)
-    this.grow({ line, prefix: name, parent: this.named(line, parent), count: wholeNumber(line, count), options })
+    const [, prefix = '', equals, parent, plus, count, ...options] = line.words
+    if (!NAME_GIVEN.test(prefix) || equals !== '=' || plus !== '+') {
+      refuse(line, `expected headers NAME = PARENT + COUNT, got ${quote(line.words.join(' '))}`)
+    }
+    this.grow({ prefix, parent: this.named(line, parent), count: wholeNumber(line, count), line, options })
   }
 
-  /** `branches NAME = HOW-MANY of PARENT + COUNT …`: NAME1-1, NAME1-2, …, NAME2-1, … */
+  /** `branches NAME = HOW-MANY of PARENT + COUNT`: NAME1-1, NAME1-2, …, NAME2-1, … */
   declareBranches(line: ScenarioLine): void {
-    const [, name, equals, branchCount, of, parent, plus, count, ...options] = line.words
-    const isWhole = name !== undefined && /^[a-z]+$/.test(name) && equals === '=' && of === 'of' && plus === '+'
-    if (!isWhole) refuse(line, `expected branches NAME = HOW-MANY of PARENT + COUNT, got ${quote(line.words.join(' '))}`)
+    const [, name = '', equals, branchCount, of, parent, plus, count, ...options] = line.words
+    if (!NAME_GIVEN.test(name) || equals !== '=' || of !== 'of' || plus !== '+') {
+      refuse(line, `expected branches NAME = HOW-MANY of PARENT + COUNT, got ${quote(line.words.join(' '))}`)
+    }
     const from = this.named(line, parent)
     for (let branch = 1; branch <= wholeNumber(line, branchCount); branch += 1) {
-      this.grow({ line, prefix: `${name}${branch}-`, parent: from, count: wholeNumber(line, count), options })
+      this.grow({ prefix: `${name}${branch}-`, parent: from, count: wholeNumber(line, count), line, options })
     }
   }
 
   private grow(args: {
-    line: ScenarioLine
-    prefix: string
-    parent: NamedHeader
-    count: number
-    options: readonly string[]
+    readonly prefix: string
+    readonly parent: NamedHeader
+    readonly count: number
+    readonly line: ScenarioLine
+    readonly options: readonly string[]
   }): void {
-    const { line, prefix, count, options } = args
-    const work = options.includes('work') ? wholeNumber(line, options[options.indexOf('work') + 1]) : 1
-    const aheadSeconds = options.includes('ahead')
-      ? wholeNumber(line, options[options.indexOf('ahead') + 1])
-      : undefined
-    const isInvalid = options.includes('invalid')
-    let parent = args.parent
-    for (let index = 1; index <= count; index += 1) {
-      const earliest = aheadSeconds === undefined ? 0 : SCENARIO_UNIX_MS / 1_000 + aheadSeconds
+    const words = new ScenarioWords(args.line, args.options)
+    const work = words.keyNumber('work') ?? 1
+    const aheadSeconds = words.keyNumber('ahead')
+    const isInvalid = words.flag('invalid')
+    words.end()
+    const earliest = aheadSeconds === undefined ? 0 : SCENARIO_UNIX_MS / 1_000 + aheadSeconds
+    let { parent } = args
+    for (let index = 1; index <= args.count; index += 1) {
       const time = Math.max(parent.time + 1, earliest)
       const bytes = this.chain.mine({ parent: parent.root, time, work, nonce: (this.nonce += 1), isInvalid })
       parent = {
-        name: `${prefix}${index}`,
+        name: `${args.prefix}${index}`,
         bytes,
         root: this.chain.registry.preview(bytes),
         height: parent.height + 1,
