@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
-import type { LightNode, LightNodeOptions, Log, TransportName } from './driver/api.ts'
+import type { LightNode, LightNodeErrorCode, LightNodeOptions, Log, TransportName } from './driver/api.ts'
 import type { Chain } from './core/chain.ts'
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
@@ -192,10 +192,14 @@ async function openFolder(directory: string): Promise<DataFolder> {
   }
 }
 
+function storeErrorCode({ code }: StoreError): LightNodeErrorCode {
+  if (code === 'locked') return 'store-locked'
+  return code === 'wrong-chain' || code === 'quota-exceeded' ? code : 'store-unavailable'
+}
+
 function asLightNodeError(error: unknown): unknown {
   if (error instanceof StoreError) {
-    const code = error.code === 'locked' ? 'store-locked' : 'store-unavailable'
-    return new LightNodeError(code, error.message, { cause: error })
+    return new LightNodeError(storeErrorCode(error), error.message, { cause: error })
   }
   if (error instanceof HostError && error.code === 'invalid-address') {
     return new LightNodeError('invalid-address', error.message, { cause: error })
