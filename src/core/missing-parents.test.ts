@@ -80,6 +80,18 @@ test('over the bound the announcer with the most gives way, oldest first, and th
   expect(missing.size).toBe(limits.WANTED_ROOTS_MAX)
 })
 
+test('orphans over the bound in bytes give way, however few they are', () => {
+  const { missing, failed } = createKit()
+  const headers = new Uint8Array(limits.ORPHAN_BYTES_MAX / 4)
+  for (let index = 0; index < 4; index += 1) {
+    missing.add({ parent: root(index), headers, last: root(100 + index), headerCount: 1, peer: ALICE })
+  }
+  expect([missing.orphanBytes, failed]).toEqual([limits.ORPHAN_BYTES_MAX, []])
+  missing.add({ parent: root(4), headers: new Uint8Array(80), last: root(104), headerCount: 1, peer: BOB })
+  expect(failed).toEqual(['0 evicted'])
+  expect(missing.orphanBytes).toBeLessThanOrEqual(limits.ORPHAN_BYTES_MAX)
+})
+
 test("a liar's announcements are dropped, those that others share stay", () => {
   const { missing, failed, add } = createKit()
   add(1, ALICE)

@@ -245,6 +245,19 @@ describe('catching up', () => {
     expect(silent.requests().map((request) => request.type === 'get-headers' && request.countMax)).toEqual([504])
   })
 
+  test('a sync peer that goes leaves its place to the next one', () => {
+    const world = new World()
+    const tree = treeOf(mine({ count: 3_000 }))
+    const gone = world.join('gone')
+    const [request] = gone.requests()
+    if (request === undefined) fail('a request')
+    gone.send(answer(request, tree))
+    expect([world.height, world.core.view().peers[0]?.isSyncPeer]).toEqual([2_016, true])
+    gone.close()
+    world.join('next').serve(tree)
+    expect(world.height).toBe(3_000)
+  })
+
   test('an answer that comes late is ignored and nobody is struck; an answer to nothing is a strike', () => {
     const world = new World()
     const remote = world.join('a')
@@ -412,6 +425,18 @@ describe('announcements', () => {
     world.settle()
     expect(remote.serve(tree)).toBe(1)
     for (const tip of tips) expect(world.core.tree.has(tree.rootOf(tip))).toBe(true)
+  })
+
+  test('a silent peer holds up its own missing parents only', () => {
+    const world = new World()
+    const [silent, other] = [world.join('a'), world.join('b')]
+    for (const remote of [silent, other]) remote.serve(treeOf(new Uint8Array(0)))
+    silent.announce(last(mine({ count: 20, salt: 1 })))
+    expect(silent.requests().map(({ type }) => type)).toEqual(['get-ancestors'])
+    const headers = mine({ count: 10, salt: 2 })
+    other.announce(last(headers))
+    expect(other.serve(treeOf(headers))).toBe(1)
+    expect(world.height).toBe(10)
   })
 
   test('missing parents stay queued while nobody is there to ask', () => {
