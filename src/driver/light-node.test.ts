@@ -9,6 +9,7 @@ import { toConnectionId, toPeerId } from '../core/ids.ts'
 import type { NodeInfo } from '../core/message.ts'
 import { createMemoryStore } from '../store/memory.ts'
 import type { HeaderStore } from '../store/store.ts'
+import { StoreError } from '../store/store.ts'
 import { FakeHost, HEADER_BYTES, settled, VirtualClock } from '../../test/driver-parts.ts'
 import type { LightNodeParts } from './light-node.ts'
 import { RunningLightNode } from './light-node.ts'
@@ -186,6 +187,36 @@ test('a store that cannot be closed: stop says so, and everybody else is let go 
   expect(await next).toEqual({ done: true, value: undefined })
   expect(isFolderFree).toBe(true)
   expect(lightNode.snapshot().status).toBe('stopped')
+})
+
+test('a full store: the head is followed all the same, the snapshot says why nothing is kept, until it is again', async () => {
+  const memory = createMemoryStore(STORE_OPTIONS)
+  let isFull = true
+  const store: HeaderStore = {
+    ...forward(memory),
+    write: async (writes) => {
+      if (isFull) throw new StoreError('quota-exceeded', 'no room on this device')
+      await memory.write(writes)
+    },
+  }
+  const { clock, lightNode } = createRig({ store, peers: [], isAuthority: true })
+  const warnings: string[] = []
+  lightNode.addEventListener('warning', ({ detail }) => warnings.push(detail.code))
+  await lightNode.start()
+  lightNode.submitHeaders(HEADERS)
+  await run(clock)
+  clock.advance(1_000)
+  expect(lightNode.snapshot()).toMatchObject({
+    status: 'synced',
+    head: { height: 3 },
+    store: { reason: 'no room on this device', headerCount: 0 },
+  })
+  expect(warnings).toEqual(['quota-exceeded'])
+  isFull = false
+  clock.advance(61_000)
+  await run(clock)
+  clock.advance(1_000)
+  expect(lightNode.snapshot().store).toMatchObject({ reason: undefined, headerCount: 4 })
 })
 
 test('a listener that stops the light node hears the rest of that moment, and stopped last', async () => {

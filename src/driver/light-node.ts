@@ -1,5 +1,5 @@
 import type { Chain, Head, HeaderRecord } from '../core/chain.ts'
-import type { CoreOptions, LightNodeCore } from '../core/core.ts'
+import type { CoreOptions, CoreView, LightNodeCore } from '../core/core.ts'
 import type { AppEffect, ConnectSettled } from '../core/effect.ts'
 import type { PeerId } from '../core/ids.ts'
 import { isRoot, toPeerId } from '../core/ids.ts'
@@ -61,6 +61,8 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   #isReady = false
   #nextToken = 1
   #storeReason: string | undefined
+  /** Why the last write failed; undefined once everything is written. */
+  #writeProblem: string | undefined
   #stopped: Promise<void> | undefined
   #lastVerifiedMs: number
 
@@ -92,7 +94,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       host,
       clock,
       view: () => this.#core.view(),
-      store: () => this.#storeSnapshot(),
+      store: (view) => this.#storeSnapshot(view),
     })
     // Nobody may be waiting when a stop rejects this.
     this.#readiness.promise.catch(() => {})
@@ -270,7 +272,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
         this.#parts.log('want-failed', { root: effect.root, failure: effect.failure })
         return
       case 'warning':
-        if (effect.code === 'quota-exceeded' || effect.code === 'store-write-failed') this.#storeReason = effect.detail
+        if (effect.code === 'quota-exceeded' || effect.code === 'store-write-failed') this.#writeProblem = effect.detail
         this.#warn(effect)
     }
   }
@@ -291,9 +293,10 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.dispatchEvent(new CustomEvent(type, { detail }))
   }
 
-  #storeSnapshot(): Pick<StoreSnapshot, 'kind' | 'reason' | 'sizeBytes'> {
+  #storeSnapshot({ storedHeaderCount, head }: CoreView): Pick<StoreSnapshot, 'kind' | 'reason' | 'sizeBytes'> {
     const { store } = this.#parts
-    return { kind: store.kind, reason: this.#storeReason, sizeBytes: store.sizeBytes }
+    if (storedHeaderCount > head.height) this.#writeProblem = undefined
+    return { kind: store.kind, reason: this.#writeProblem ?? this.#storeReason, sizeBytes: store.sizeBytes }
   }
 }
 

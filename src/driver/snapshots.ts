@@ -16,7 +16,7 @@ export interface SnapshotsOptions {
   readonly host: Host
   readonly clock: Clock
   readonly view: () => CoreView
-  readonly store: () => Pick<StoreSnapshot, 'kind' | 'reason' | 'sizeBytes'>
+  readonly store: (view: CoreView) => Pick<StoreSnapshot, 'kind' | 'reason' | 'sizeBytes'>
 }
 
 /** The picture that the app sees: immutable, the same reference until something in it changes. */
@@ -132,7 +132,7 @@ export class Snapshots {
       head: Object.freeze(view.head),
       progress: Object.freeze({ target: view.targetHeight, verified: view.verifiedHeight, headersPerSecond }),
       peers: Object.freeze(view.peers.map((peer) => Object.freeze(peerSnapshot(peer, host)))),
-      store: Object.freeze({ ...store(), headerCount: view.storedHeaderCount }),
+      store: Object.freeze({ ...store(view), headerCount: view.storedHeaderCount }),
       uptimeMs: this.uptimeMs,
       version: VERSION,
     })
