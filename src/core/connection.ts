@@ -64,8 +64,10 @@ function isDialledBySmaller({ direction, peer }: Connection, ownPeer: PeerId): b
 }
 
 /**
- * When a connection is to be closed beside `survivor`, the one in use: only by the side with the smaller id, only once
- * both are handshaken, when idle or at the latest after a while. Infinity otherwise.
+ * When a connection is to be closed beside `survivor`, the one in use: by the side with the smaller id, and by the
+ * other only when that one has closed it long ago and the close got lost. Only once both are handshaken and the
+ * survivor has shown since that it lives (or one that the remote has lost would cost us every new connection), when
+ * idle or at the latest after a while. Infinity otherwise.
  */
 export function surplusDeadlineMs(args: {
   connection: Connection
@@ -73,9 +75,11 @@ export function surplusDeadlineMs(args: {
   ownPeer: PeerId
 }): number {
   const { connection, survivor, ownPeer } = args
-  if (connection.handshake.phase !== 'completed' || ownPeer >= connection.peer) return Infinity
+  if (connection.handshake.phase !== 'completed') return Infinity
   if (survivor === undefined || survivor === connection || survivor.handshake.phase !== 'completed') return Infinity
   const sinceMs = Math.max(connection.handshake.sinceMs, survivor.handshake.sinceMs)
+  if (survivor.heardMs < sinceMs) return Infinity
+  if (ownPeer >= connection.peer) return sinceMs + limits.SURPLUS_ABANDONED_MS
   const idleFromMs = Math.max(connection.heardMs, sinceMs)
   return Math.min(idleFromMs + limits.SURPLUS_IDLE_MS, sinceMs + limits.SURPLUS_LIFETIME_MS)
 }

@@ -214,6 +214,9 @@ class Core implements LightNodeCore {
           this.#effects.push({ type: `peer-${type}`, peer, generation, reason })
           break
         }
+        case 'connection-added':
+          this.#sync.probePeer(notice.peer, now.monotonicMs)
+          break
         case 'connection-lost':
           this.#sync.connectionLost({ ...notice, againMs: now.monotonicMs })
           break

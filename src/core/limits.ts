@@ -8,6 +8,8 @@ export const DIRECT_CONNECTIONS_PER_PEER_MAX = 2
 export const SURPLUS_IDLE_MS = 1_000
 /** … and at the latest after this. */
 export const SURPLUS_LIFETIME_MS = 10_000
+/** The side that leaves closing to the other stops waiting after this: that one has closed it, and was not heard. */
+export const SURPLUS_ABANDONED_MS = 30_000
 /** Relayed connections per peer: signalling in each direction. */
 export const LIMITED_CONNECTIONS_PER_PEER_MAX = 2
 /** A relayed connection carries signalling only; an upgrade to WebRTC takes seconds. */

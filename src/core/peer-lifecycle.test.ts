@@ -97,11 +97,11 @@ describe('readiness', () => {
     kit.handshake(first)
     kit.handshake(second)
     kit.handshake(second)
-    expect(kit.told()).toEqual(['ready z'])
+    expect(kit.told()).toEqual(['ready z', 'connection-added z'])
     kit.close(first)
-    expect(kit.told()).toEqual(['ready z', 'connection-lost z'])
+    expect(kit.told()).toEqual(['ready z', 'connection-added z', 'connection-lost z'])
     kit.close(second)
-    expect(kit.told()).toEqual(['ready z', 'connection-lost z', 'gone z'])
+    expect(kit.told()).toEqual(['ready z', 'connection-added z', 'connection-lost z', 'gone z'])
   })
 
   test('the generation grows with every ready', () => {
@@ -136,6 +136,22 @@ describe('readiness', () => {
     kit.close(connection, 2)
     expect(kit.told()).toEqual(['ready z', 'gone z'])
     expect(kit.lifecycle.readyCount).toBe(0)
+  })
+
+  test('what still comes over a connection that we are closing changes nothing', () => {
+    const kit = createKit()
+    const connection = kit.open('1', LARGER)
+    kit.handshake(connection)
+    kit.lifecycle.unresponsive(connection, 1)
+    const effectCount = kit.effects.length
+    const message = { type: 'ping', request: toRequestId(1) } as const
+    kit.handshake(connection, 2)
+    kit.handshake(connection, 2, OTHER_CHAIN)
+    kit.lifecycle.messageReceived({ type: 'message-received', connection, message }, 2)
+    kit.lifecycle.unresponsive(connection, 2)
+    expect(kit.told()).toEqual(['ready z', 'gone z'])
+    expect(kit.effects.slice(effectCount)).toEqual([])
+    expect(kit.lifecycle.connection(connection)).toBeUndefined()
   })
 })
 

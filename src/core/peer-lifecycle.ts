@@ -24,6 +24,8 @@ import { StrikeBook } from './strike-book.ts'
 export type PeerNotice =
   | { readonly type: 'ready'; readonly peer: PeerId; readonly generation: number; readonly info: NodeInfo }
   | { readonly type: 'gone'; readonly peer: PeerId; readonly generation: number; readonly reason: string }
+  /** A peer that was ready has another connection: the one that counts is asked whether it lives. */
+  | { readonly type: 'connection-added'; readonly peer: PeerId }
   /** One connection of a peer that stays ready is no more: what was asked over it is lost. */
   | { readonly type: 'connection-lost'; readonly peer: PeerId; readonly connection: ConnectionId }
   | {
@@ -391,6 +393,7 @@ export class PeerLifecycle {
     this.#pendingCount -= 1
     connection.handshake = { phase: 'completed', info, sinceMs: nowMs }
     if (!peer.isReady) this.#becomeReady(peerId, peer, info)
+    else this.#options.notices.push({ type: 'connection-added', peer: peerId })
     for (const message of connection.early.splice(0)) {
       this.#options.notices.push({ type: 'message', peer: peerId, connection: connection.id, message })
     }

@@ -432,9 +432,13 @@ export class HeaderSync {
 
   /** Every peer is asked whether it still turns. */
   probe(nowMs: number): void {
-    for (const peer of this.#peers.values()) {
-      this.#requests.ping({ peer, timeoutMs: limits.PROBE_TIMEOUT_MS, nowMs })
-    }
+    for (const peer of this.#peers.keys()) this.probePeer(peer, nowMs)
+  }
+
+  /** Over the connection that counts, which is closed when nothing comes back. */
+  probePeer(peerId: PeerId, nowMs: number): void {
+    const peer = this.#peers.get(peerId)
+    if (peer !== undefined) this.#requests.ping({ peer, timeoutMs: limits.PROBE_TIMEOUT_MS, nowMs })
   }
 
   // Timers.
