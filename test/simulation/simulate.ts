@@ -39,9 +39,12 @@ export interface SimulationResult {
 }
 
 const MINUTE_MS = 60_000
-/** Reconnecting takes pings (45 s), back-off (30 s) and dials (15 s); a header from the future waits ten minutes. */
+/** Reconnecting takes pings (45 s), back-off (30 s) and dials (15 s). */
 const SETTLE_MS = 2 * MINUTE_MS
-export const LIVENESS_MS_MAX: number = 12 * MINUTE_MS
+/** For one more header: a stalled request (15 s), asked again of another, and some room. */
+const LIVENESS_MS_MAX = 2 * MINUTE_MS
+/** Longer than a surplus connection lives, and than a dead one takes to be noticed. */
+const REST_MS = MINUTE_MS
 const GOODBYE_MS = 5_000
 
 export function simulate(options: SimulationOptions): SimulationResult {
@@ -96,6 +99,8 @@ class Simulation {
     this.faults.heal()
     time.runUntil(faultsMs + SETTLE_MS)
     const healedMs = this.requireLife()
+    time.runUntil(time.nowMs + REST_MS)
+    this.requireRest()
     this.requireGoodbye()
     const [first] = this.honest()
     return {
@@ -202,6 +207,26 @@ class Simulation {
     throw this.watch.explain(new SimulationError(what), first)
   }
 
+  /** L6 at rest: readiness is mutual, over one connection a pair, and everybody has the neighbour that it dials. */
+  private requireRest(): void {
+    const honest = this.honest()
+    for (const [place, computer] of honest.entries()) {
+      const complain = (what: string): never => {
+        throw this.watch.explain(new SimulationError(what), computer)
+      }
+      const ready = readyPeers(computer)
+      const neighbour = honest[(place + 1) % honest.length]
+      if (neighbour !== undefined && neighbour !== computer && !ready.has(neighbour.peer))
+        complain(`L6: at rest ${neighbour.peer}, which it dials, is not ready`)
+      for (const other of honest) {
+        if (ready.has(other.peer) && !readyPeers(other).has(computer.peer))
+          complain(`L6: at rest ${other.peer} is ready here and we are not ready there`)
+        const count = [...computer.host.ends.values()].filter((end) => end.remotePeer === other.peer).length
+        if (count > 1) complain(`L6: at rest there are ${count} connections to ${other.peer}`)
+      }
+    }
+  }
+
   private heaviest(): Computer {
     return this.honest().reduce((best, computer) =>
       coreOf(computer).tree.tip.work > coreOf(best).tree.tip.work ? computer : best,
@@ -220,6 +245,14 @@ class Simulation {
       throw this.watch.explain(new SimulationError(what), computer)
     }
   }
+}
+
+function readyPeers(computer: Computer): ReadonlySet<string> {
+  return new Set(
+    coreOf(computer)
+      .view()
+      .peers.flatMap(({ id, state }) => (state === 'ready' ? [id] : [])),
+  )
 }
 
 function coreOf(computer: Computer): LightNodeCore {

@@ -117,6 +117,7 @@ export class SyncRules {
   after(cause: Cause, nowMs: number): void {
     if (cause.type !== 'timeout') return
     for (const [id, peer] of this.peers) {
+      for (const [kind, asked] of peer.inFlight) if (asked.deadlineMs <= nowMs) peer.inFlight.delete(kind)
       if (!peer.servesHeaders) continue
       const sinceMs = nowMs - peer.lastAskedMs
       if (!peer.hasBeenAsked && sinceMs > FIRST_ASK_MS_MAX) broken('S2', `${id} is ready and was not asked for headers`)
