@@ -1,5 +1,4 @@
 /** Two real light nodes dial each other at the same moment, over each transport, with the muxer negotiated early and late. */
-import { noise } from '@chainsafe/libp2p-noise'
 import { identify } from '@libp2p/identify'
 import { memory } from '@libp2p/memory'
 import { yamux } from '@libp2p/yamux'
@@ -18,6 +17,7 @@ import { createLibp2pHost, hostOver, type Libp2pTransports } from '../../src/hos
 import { nodejsTransports } from '../../src/host/transports.nodejs.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { HEADER_BYTES } from './libp2p-scripted.ts'
+import { plainNoise } from './plain-noise.ts'
 
 export interface Row {
   readonly transport: 'memory' | 'tcp' | 'websockets'
@@ -70,13 +70,13 @@ export async function expectOneReadyEach(count: number): Promise<void> {
 }
 
 function summary(trials: readonly Trial[]): Record<string, string | number> {
-  const seen = (index: 0 | 1): string => [...new Set(trials.map(({ sides }) => sides[index].saw))].sort().join(' | ')
+  const distinct = (pick: (trial: Trial) => string): string => [...new Set(trials.map(pick))].sort().join(' | ')
   const most = (pick: (trial: Trial) => number): number => Math.ceil(Math.max(...trials.map(pick)))
   return {
     trials: trials.length,
-    'A saw': seen(0),
-    'B saw': seen(1),
-    handshakes: [...new Set(trials.map(({ sides }) => sides[0].handshakes + sides[1].handshakes))].sort().join(' | '),
+    'A saw': distinct(({ sides }) => sides[0].saw),
+    'B saw': distinct(({ sides }) => sides[1].saw),
+    handshakes: distinct(({ sides }) => `${sides[0].handshakes + sides[1].handshakes}`),
     'one ready a side': trials.filter(({ sides }) => sides.every((side) => side.readyCount === 1)).length,
     'one connection left': trials.filter(({ sides }) => sides.every((side) => side.connectionCount === 1)).length,
     'ready, ms at most': most(({ readyMs }) => readyMs),
@@ -266,15 +266,4 @@ async function createLateLibp2p({
     connectionMonitor: { enabled: false },
   }
   return createLibp2p(options)
-}
-
-const plainNoise: ReturnType<typeof noise> = (components) => {
-  const encrypter = noise()(components)
-  const secureInbound = encrypter.secureInbound.bind(encrypter)
-  const secureOutbound = encrypter.secureOutbound.bind(encrypter)
-  encrypter.secureInbound = (connection, options) =>
-    secureInbound(connection, { ...options, skipStreamMuxerNegotiation: true })
-  encrypter.secureOutbound = (connection, options) =>
-    secureOutbound(connection, { ...options, skipStreamMuxerNegotiation: true })
-  return encrypter
 }
