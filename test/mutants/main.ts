@@ -59,7 +59,8 @@ async function run(mutants: readonly Mutant[]): Promise<number> {
     )
     const baseline = await lanes[0]?.test(ALL_SUITES)
     if (baseline?.type !== 'green') {
-      console.error(`without any mutant the tests must be green: ${JSON.stringify(baseline)}`)
+      const detail = baseline?.type === 'red' ? `${baseline.test}: ${baseline.message}` : baseline?.detail
+      console.error(`the tests must be green before a mutant is put in: ${detail}`)
       return 1
     }
     console.log(`${baseline.testCount} tests are green without a mutant`)

@@ -186,8 +186,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/core/connection.ts',
-        search: `connection.handshake.phase !== 'completed' || ownPeer >= connection.peer`,
-        replacement: `connection.handshake.phase !== 'completed'`,
+        search: `  if (ownPeer >= connection.peer) return sinceMs + limits.SURPLUS_ABANDONED_MS\n`,
+        replacement: ``,
       },
     ],
     suites: LIFECYCLE_TESTS,
