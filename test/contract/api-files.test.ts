@@ -77,7 +77,7 @@ test('a folder of another chain is refused and not touched; what was refused hol
   await first.ready()
   await first.stop()
   const failure = await failureOf(create(directory, { chain: bitcoin('testnet4') }))
-  expect(failure.code).toBe('store-unavailable')
+  expect(failure.code).toBe('wrong-chain')
   expect(failure.message).toMatch(/bitcoin:regtest/)
   expect(failure.message).toMatch(/bitcoin:testnet4/)
   const again = await create(directory)
