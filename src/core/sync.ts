@@ -110,7 +110,7 @@ export class HeaderSync {
     if (this.#syncPeer !== undefined || this.verification.queue.hasRange) return false
     let hasAnswer = false
     for (const peer of this.#peers.values()) {
-      if (peer.hasMore) return false
+      if (peer.hasMore && peer.claimed.work > this.#tree.tip.work) return false
       if (peer.hasAnswered) hasAnswer = true
     }
     return hasAnswer
@@ -485,16 +485,22 @@ export class HeaderSync {
     return false
   }
 
-  /** No strike: the network may be slow. Others go first, less is asked next time, and a ping tells whether it lives. */
+  /**
+   * No strike: the network may be slow. Others go first, less is asked next time, and a ping tells whether it lives.
+   * Silence does not unsay that more follows, as long as what it sent lately was new: the sync is not done.
+   */
   #stalled(peer: SyncPeer, now: Instant): void {
+    const { monotonicMs: nowMs } = now
+    const others = [...this.#peers.values()].filter((other) => other !== peer && other.servesHeaders)
+    const { hasMore } = peer
     peer.headersRequest = undefined
     abandon(peer)
     askForLess(peer)
-    this.#setAside(peer, undefined, now)
-    this.#requests.ping({ peer, timeoutMs: limits.PROBE_TIMEOUT_MS, nowMs: now.monotonicMs })
-    for (const other of this.#peers.values()) {
-      if (other !== peer && now.monotonicMs >= other.stalledUntilMs) other.askAtMs = now.monotonicMs
-    }
+    this.#setAside(peer, others.length === 0 ? nowMs + limits.PROBE_TIMEOUT_MS : undefined, now)
+    peer.idleBatchCount += 1
+    peer.hasMore = hasMore && peer.idleBatchCount < limits.IDLE_BATCHES_MAX
+    this.#requests.ping({ peer, timeoutMs: limits.PROBE_TIMEOUT_MS, nowMs })
+    for (const other of others) if (nowMs >= other.stalledUntilMs) other.askAtMs = nowMs
   }
 
   nextTimeout(): number | undefined {
