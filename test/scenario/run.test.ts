@@ -44,7 +44,7 @@ test.each([
     `${WHY}headers a = genesis + 3\nat 1 message c1 announce a1-3`,
     'x.txt:3: expected the name of a header, got "a1-3"',
   ],
-  [`${WHY}at 1 message c1 announce a*`, 'x.txt:2: expected a star in the name of a branch, got "a*"'],
+  [`${WHY}at 1 message c1 announce a*`, 'x.txt:2: expected * in the name of a branch, got "a*"'],
   [`${WHY}  dial 1 alice`, 'x.txt:2: expected a step before what comes of it, got "dial 1 alice"'],
 ])('%j is refused in one line with file and line number', (text, message) => {
   const refusal = refusalOf(text)

@@ -173,16 +173,9 @@ function expandStar(
   words: readonly string[],
   headers: ScenarioHeaders,
 ): readonly (readonly string[])[] {
-  const starred = words.findIndex((part) => part.includes('*'))
+  const starred = words.findIndex((word) => word.includes('*'))
   if (starred < 0) return [words]
-  const expanded: (readonly string[])[] = []
-  for (let branch = 1; ; branch += 1) {
-    const next = words.map((part) => part.replaceAll('*', String(branch)))
-    if (!headers.has(next[starred] ?? '')) break
-    expanded.push(next)
-  }
-  if (expanded.length === 0) refuse(line, `expected a star in the name of a branch, got ${quote(words[starred])}`)
-  return expanded
+  return headers.perBranch(line, words[starred] ?? '', '*').map((word) => words.with(starred, word))
 }
 
 function message(words: ScenarioWords, connection: ConnectionId, { headers, requests }: ScenarioContext): SyncMessage {

@@ -92,23 +92,37 @@ export class ScenarioHeaders {
     return this.byName.get(name ?? '') ?? refuse(line, `expected the name of a header, got ${quote(name)}`)
   }
 
-  has(name: string): boolean {
-    return this.byName.has(name)
-  }
-
-  /** `genesis,a1..a5,b2` or `none`; the headers' names, in order. */
+  /** `genesis,a1..a5,b2` or `none`, in that order; `g@-1..g@-2` is that range of every branch. */
   list(line: ScenarioLine, text: string): readonly NamedHeader[] {
     if (text === 'none') return []
     return text.split(',').flatMap((part) => {
-      const [first, last, ...rest] = part.split('..')
-      if (last === undefined) return [this.named(line, first)]
-      const [, prefix, from] = NAME_PATTERN.exec(first ?? '') ?? []
-      const [, lastPrefix, to] = NAME_PATTERN.exec(last) ?? []
-      if (rest.length > 0 || prefix === undefined || prefix !== lastPrefix)
-        refuse(line, `expected a range of headers, as in a1..a5, got ${quote(part)}`)
-      const count = Math.max(0, Number(to) - Number(from) + 1)
-      return Array.from({ length: count }, (_, index) => this.named(line, `${prefix}${Number(from) + index}`))
+      if (!part.includes('@')) return this.range(line, part)
+      return this.perBranch(line, part, '@').flatMap((branch) => this.range(line, branch))
     })
+  }
+
+  private range(line: ScenarioLine, text: string): readonly NamedHeader[] {
+    const [first, last, ...rest] = text.split('..')
+    if (last === undefined) return [this.named(line, first)]
+    const [, prefix, from] = NAME_PATTERN.exec(first ?? '') ?? []
+    const [, lastPrefix, to] = NAME_PATTERN.exec(last) ?? []
+    if (rest.length > 0 || prefix === undefined || prefix !== lastPrefix) {
+      refuse(line, `expected a range of headers, as in a1..a5, got ${quote(text)}`)
+    }
+    const count = Math.max(0, Number(to) - Number(from) + 1)
+    return Array.from({ length: count }, (_, index) => this.named(line, `${prefix}${Number(from) + index}`))
+  }
+
+  /** The text with 1, 2, … for the mark, as far as there are branches. */
+  perBranch(line: ScenarioLine, text: string, mark: '*' | '@'): readonly string[] {
+    const texts: string[] = []
+    for (let branch = 1; ; branch += 1) {
+      const next = text.replaceAll(mark, String(branch))
+      if (!this.byName.has(next.split('..')[0] ?? '')) break
+      texts.push(next)
+    }
+    if (texts.length === 0) refuse(line, `expected ${mark} in the name of a branch, got ${quote(text)}`)
+    return texts
   }
 
   bytes(line: ScenarioLine, text: string): Uint8Array {
