@@ -38,6 +38,7 @@ export interface Way {
   readonly go: (victim: Victim, transport: keyof Victim) => Promise<FakePeer>
 }
 
+const PATIENCE_MS = 60_000
 const CHAIN = bitcoin('regtest')
 
 /** It claims more work than anybody has, so everybody wants its headers. */
@@ -150,6 +151,12 @@ async function libp2pPeer(
     connectionEncrypters: [hasMuxer ? noise() : plainNoise],
     streamMuxers: hasMuxer ? [yamux()] : [],
     connectionMonitor: { enabled: false },
+    // How long a crowd takes is the machine's affair; it is the victim's deadlines that count.
+    connectionManager: {
+      addressDialTimeout: PATIENCE_MS,
+      dialTimeout: PATIENCE_MS,
+      outboundStreamProtocolNegotiationTimeout: PATIENCE_MS,
+    },
   })
   // Takes requests and answers none.
   await libp2p.handle(SYNC_PROTOCOL, () => {})

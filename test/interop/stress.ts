@@ -8,7 +8,8 @@ import { expect, vi } from 'vitest'
 import { readUint32, TIME_OFFSET } from '../../src/chain/bitcoin/header.ts'
 import { mineHeaders } from '../../src/chain/bitcoin/miner.ts'
 import { bitcoin, startGateway, type Gateway } from '../../src/nodejs.ts'
-import { WAYS, type FakePeer, type Victim } from './fake-peers.ts'
+import { Crowd } from './crowd.ts'
+import type { Victim } from './fake-peers.ts'
 
 /** btcd's stress test, which this follows: the height must rise within 8 s. */
 const LIVE_MS_MAX = 8_000
@@ -18,17 +19,17 @@ const HEADERS_MORE = 5
 const LET_GO_MS_MAX = 90_000
 
 /**
- * `count` fake peers, `atOnce` at a time. With `doLinger` those of the last crowd that are not ready stay, silent, until
- * the gateway lets go of them.
+ * `count` fake peers, `atOnce` at a time. With `areSilentOnesToStay` those of the last crowd that are not ready stay
+ * until the gateway lets go of them.
  */
 export async function expectToSurvive(options: {
   readonly count: number
   readonly atOnce: number
-  readonly doLinger: boolean
+  readonly areSilentOnesToStay: boolean
 }): Promise<void> {
   const socketsBefore = socketCount()
-  const gateway = await open()
-  const live = await open()
+  const crowd = new Crowd()
+  const [gateway, live] = await Promise.all([open(), open()])
   try {
     await mine(gateway.lightNode, HEADERS_BEFORE)
     await mine(live.lightNode, HEADERS_BEFORE + HEADERS_MORE)
@@ -37,17 +38,14 @@ export async function expectToSurvive(options: {
     gateway.lightNode.addEventListener('peer-ready', () => (told.ready += 1))
     gateway.lightNode.addEventListener('peer-gone', () => (told.gone += 1))
 
+    const heapBeforeMegabytes = heapMegabytes()
     const startedMs = performance.now()
     let readyCount = 0
-    let lingering: readonly FakePeer[] = []
-    for (let done = 0; done < options.count;) {
+    let stayingCount = 0
+    for (let done = 0; done < options.count; done += options.atOnce) {
       const size = Math.min(options.atOnce, options.count - done)
-      const crowd = await gather(victimOf(gateway.lightNode), size, done)
-      done += size
-      readyCount += crowd.filter(({ isReady }) => isReady).length
-      const stays = ({ isReady }: Member): boolean => options.doLinger && done === options.count && !isReady
-      lingering = crowd.filter(stays).map(({ peer }) => peer)
-      await Promise.all(crowd.filter((member) => !stays(member)).map(({ peer }) => peer.vanish()))
+      readyCount += await crowd.gather(victimOf(gateway.lightNode), done, size)
+      stayingCount = await crowd.vanish(options.areSilentOnesToStay && done + size === options.count)
     }
     const stressMs = performance.now() - startedMs
 
@@ -56,8 +54,7 @@ export async function expectToSurvive(options: {
     expect(liveMs).toBeLessThanOrEqual(LIVE_MS_MAX)
 
     await live.lightNode.disconnect(gateway.lightNode.peerId)
-    await Promise.all(lingering.map(({ dropped }) => dropped))
-    await Promise.all(lingering.map(({ vanish }) => vanish()))
+    await crowd.beDropped()
     await vi.waitFor(
       () => {
         expect(gateway.lightNode.snapshot().peers).toEqual([])
@@ -67,35 +64,14 @@ export async function expectToSurvive(options: {
       { timeout: LET_GO_MS_MAX, interval: 50 },
     )
     console.info(
-      `stress: ${options.count} fake peers, ${options.atOnce} at once, ${readyCount} ready, ${lingering.length} lingering, ` +
+      `stress: ${options.count} fake peers, ${options.atOnce} at once, ${readyCount} ready, ${stayingCount} staying, ` +
         `in ${(stressMs / 1000).toFixed(1)} s; then ${HEADERS_MORE} headers in ${Math.ceil(liveMs)} ms; ` +
-        `heap ${heapMegabytes()} MB`,
+        `heap ${heapBeforeMegabytes} MB before, ${heapMegabytes()} MB after`,
     )
   } finally {
-    await Promise.all([gateway.close(), live.close()])
+    await Promise.all([crowd.end(), gateway.close(), live.close()])
   }
   await vi.waitFor(() => expect(socketCount()).toBe(socketsBefore), { timeout: LET_GO_MS_MAX, interval: 50 })
-}
-
-interface Member {
-  readonly peer: FakePeer
-  readonly isReady: boolean
-}
-
-/** All at once; rejects when one of them does not get as far as it meant to. */
-async function gather(victim: Victim, size: number, from: number): Promise<Member[]> {
-  return await Promise.all(
-    Array.from({ length: size }, async (_, index) => {
-      const way = WAYS[(from + index) % WAYS.length]
-      if (way === undefined) throw new Error('expected a way')
-      const transport = Math.trunc((from + index) / WAYS.length) % 2 === 0 ? 'tcp' : 'websockets'
-      try {
-        return { peer: await way.go(victim, transport), isReady: way.isReady }
-      } catch (cause) {
-        throw new Error(`fake peer ${from + index}, that ${way.name} over ${transport}, failed`, { cause })
-      }
-    }),
-  )
 }
 
 /** Milliseconds from the moment that the honest peer dials until its headers are the gateway's. */
@@ -156,7 +132,7 @@ async function mine(lightNode: Gateway, count: number): Promise<void> {
   await mined
 }
 
-/** Of the whole process: ours and theirs. */
+/** Of the whole process, listeners not counted. */
 function socketCount(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
 }
