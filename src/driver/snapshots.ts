@@ -40,8 +40,9 @@ export class Snapshots {
     this.#current = this.#build()
   }
 
+  /** A reader in the middle of drawing must not be called back: a change found here is told right after. */
   get current(): Snapshot {
-    this.#refreshIfDue()
+    if (this.#isDue() && this.#refresh()) queueMicrotask(() => this.#tell())
     return this.#current
   }
 
@@ -58,7 +59,11 @@ export class Snapshots {
 
   /** Something may have changed: looked at now, or as soon as the interval allows. */
   touch(): void {
-    if (this.#isStopped || this.#cancelTimer !== undefined || this.#refreshIfDue()) return
+    if (this.#isStopped || this.#cancelTimer !== undefined) return
+    if (this.#isDue()) {
+      if (this.#refresh()) this.#tell()
+      return
+    }
     const roomAtMs = this.#hasRoom() ? 0 : (this.#changedAtMs[0] ?? 0) + 1_000
     const waitMs = Math.max(this.#builtMs + INTERVAL_MS, roomAtMs) - this.#options.clock.now().monotonicMs
     this.#cancelTimer = this.#options.clock.setTimer(waitMs, () => {
@@ -69,25 +74,22 @@ export class Snapshots {
 
   /** Something changed that should be seen at once. */
   touchNow(): void {
-    if (!this.#isStopped && this.#hasRoom()) this.#refresh()
-    else this.touch()
+    if (this.#isStopped || !this.#hasRoom()) this.touch()
+    else if (this.#refresh()) this.#tell()
   }
 
   /** The last picture, with status `stopped`. */
   stop(): void {
     this.#isStopped = true
     this.#cancelTimer?.()
-    this.#refresh()
+    if (this.#refresh()) this.#tell()
     this.#callbacks.clear()
   }
 
-  /** False when the last picture is too fresh to be replaced. */
-  #refreshIfDue(): boolean {
-    if (this.#isStopped) return true
-    const nowMs = this.#options.clock.now().monotonicMs
-    if (nowMs - this.#builtMs < INTERVAL_MS || !this.#hasRoom()) return false
-    this.#refresh()
-    return true
+  /** The last picture is not too fresh to be replaced. */
+  #isDue(): boolean {
+    const isFresh = this.#options.clock.now().monotonicMs - this.#builtMs < INTERVAL_MS
+    return !this.#isStopped && !isFresh && this.#hasRoom()
   }
 
   #hasRoom(): boolean {
@@ -96,16 +98,21 @@ export class Snapshots {
     return this.#options.clock.now().monotonicMs - first >= 1_000
   }
 
-  #refresh(): void {
+  /** True when the picture changed. */
+  #refresh(): boolean {
     const nowMs = this.#options.clock.now().monotonicMs
     this.#builtMs = nowMs
     const next = this.#build()
     const fingerprint = fingerprintOf(next)
-    if (fingerprint === this.#fingerprint) return
+    if (fingerprint === this.#fingerprint) return false
     this.#fingerprint = fingerprint
     this.#current = next
     this.#changedAtMs.push(nowMs)
     if (this.#changedAtMs.length > CHANGES_PER_SECOND_MAX) this.#changedAtMs.shift()
+    return true
+  }
+
+  #tell(): void {
     for (const callback of [...this.#callbacks]) {
       try {
         callback()
