@@ -36,10 +36,10 @@ void boot()
 async function boot(): Promise<void> {
   const own = await lookUpGateway(location.origin)
   if (own.type === 'found') return run(own.gateway)
-  // Not served by a gateway, or by one that has gone away since: the last visit's is as good as its word.
+  // Not served by a gateway, or by one that does not answer now: the last visit's is tried, and dialled until it is back.
   const recalled = recallGateway()
   if (recalled === undefined) return askForGateway(undefined)
-  if (recalled.url === location.origin) return run(recalled)
+  if (recalled.url === location.origin && own.type === 'unreachable') return run(recalled)
   const lookup = await lookUpGateway(recalled.url)
   if (lookup.type === 'not-a-gateway') return askForGateway(explainLookup(lookup, recalled.url, location), recalled.url)
   return run(lookup.type === 'found' ? lookup.gateway : recalled)
