@@ -49,7 +49,7 @@ function print({ mutant, outcome, durationMs }: Verdict): void {
 }
 
 async function run(mutants: readonly Mutant[]): Promise<number> {
-  // Patches that fit are no use of minutes: told before anything runs.
+  // A patch that does not fit is told before anything runs.
   for (const mutant of mutants) mutate(mutant, (file) => readFileSync(join(source, file), 'utf8'))
   const folder = mkdtempSync(join(tmpdir(), 'rushlight-mutants-'))
   try {

@@ -177,7 +177,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'early-messages-dropped',
     incident: 'btcd #2480, left open: "unknown peer"',
-    edits: [{ file: LIFECYCLE, search: `if (!isPending(connection)) return`, replacement: `return` }],
+    edits: [
+      {
+        file: LIFECYCLE,
+        search: `for (const message of connection.early.splice(0)) {`,
+        replacement: `for (const message of connection.early.splice(0, 0)) {`,
+      },
+    ],
     suites: LIFECYCLE_TESTS,
   },
   {

@@ -61,6 +61,8 @@ export class Workspace {
       ...[join(this.#root, 'node_modules/vitest/vitest.mjs'), 'run', ...suites],
       ...['--root', this.#root, '--bail', '1', '--pool', 'threads', '--maxWorkers', '1', '--testTimeout', '120000'],
       ...['--reporter', 'json', '--outputFile', this.#report],
+      // Caches lie in the shared node_modules, and what one mutant made of a file is nothing for the next.
+      ...['--cache=false', '--fsModuleCache=false'],
     ]
     const output = await this.#run(parameters)
     if (!existsSync(this.#report)) return { type: 'broken', detail: `vitest wrote no report: ${output.slice(-500)}` }
@@ -88,7 +90,8 @@ export class Workspace {
   }
 }
 
-function readOutcome(report: JsonTestResults): TestOutcome {
+/** What a report of vitest says of the mutant. */
+export function readOutcome(report: JsonTestResults): TestOutcome {
   for (const { assertionResults } of report.testResults) {
     for (const { status, fullName, failureMessages } of assertionResults) {
       if (status !== 'failed') continue
