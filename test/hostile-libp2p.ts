@@ -1,0 +1,356 @@
+/**
+ * What libp2p, remote peers and the core may do to the adapter, in any order: fast-check's scheduler picks the next thing
+ * that happens, the passing of time included.
+ */
+import fc from 'fast-check'
+import { vi } from 'vitest'
+import type { HostEvent, MessageReceived } from '../src/core/event.ts'
+import { toDialId, toRequestId, type ConnectionId, type DialId, type RequestId } from '../src/core/ids.ts'
+import { HANDSHAKE_PROTOCOL } from '../src/host/handshakes.ts'
+import type { Host, HostSink } from '../src/host/host.ts'
+import { hostOver } from '../src/host/libp2p-host.ts'
+import { SYNC_PROTOCOL } from '../src/host/sync-link.ts'
+import { encodeFrame } from '../src/wire/frame.ts'
+import { encodeNodeInfo } from '../src/wire/node-info.ts'
+import { encodeSyncMessage } from '../src/wire/sync-message.ts'
+import { FakeConnection, FakeLibp2p, namedError, OTHER_PEERS } from './fake-libp2p.ts'
+import type { FakeDial, StreamOpening } from './fake-libp2p.ts'
+import { HEADER_BYTES, INFO } from './interop/libp2p-scripted.ts'
+
+const DIAL_TIMEOUT_MS = 15_000
+const HANDSHAKE_TIMEOUT_MS = 10_000
+/** Every deadline of the adapter has passed twice by then. */
+const QUIET_SECONDS = 40
+/** More promise steps than any chain of ours is long. */
+const SETTLE_STEPS = 60
+export const TIME_STEP_MS = 250
+
+/** What happens to a connection, in any order: an open event may come after the close, twice, or never. */
+const HINTS = ['open-event', 'list', 'unlist', 'dies', 'close-event', 'identified', 'peer-disconnect'] as const
+/** What the remote does on a stream: of its own to us, or of ours. */
+const REMOTE_STREAMS = ['answers', 'says half', 'says garbage', 'is silent', 'ends', 'resets'] as const
+const OPENINGS = [...REMOTE_STREAMS, 'never opens', 'is unsupported', 'opens late'] as const
+const DIAL_ENDS = [
+  'opens',
+  'opens',
+  'opens dead',
+  'opens though given up',
+  'finds the other',
+  'fails',
+  'hangs',
+] as const
+const CLOSINGS = ['at once', 'late', 'hangs'] as const
+const ASKS = ['ask', 'ask', 'answer', 'send', 'close', 'cancel', 'second', 'second', 'eleven seconds'] as const
+
+interface ConnectionPlan {
+  readonly peer: number
+  readonly isLimited: boolean
+  /** Of the library's two listeners for a new connection ours came first. */
+  readonly isToldBeforeListed: boolean
+  readonly hints: readonly (typeof HINTS)[number][]
+  readonly streams: readonly { readonly isHandshake: boolean; readonly does: (typeof REMOTE_STREAMS)[number] }[]
+  readonly closing: (typeof CLOSINGS)[number]
+  /** What follows its death, if anything does. */
+  readonly epilogue: readonly ('close-event' | 'unlist')[]
+}
+
+export interface Plan {
+  /** There before we listen. */
+  readonly early: readonly ConnectionPlan[]
+  readonly inbound: readonly ConnectionPlan[]
+  readonly dials: readonly {
+    readonly end: (typeof DIAL_ENDS)[number]
+    readonly namesPeer: boolean
+    readonly connection: ConnectionPlan
+  }[]
+  readonly asks: readonly { readonly type: (typeof ASKS)[number]; readonly which: number }[]
+  readonly openings: readonly (typeof OPENINGS)[number][]
+  /** Promise steps between a turn of the scheduler and what happens in it, so that things fall between ours. */
+  readonly gaps: readonly number[]
+  readonly isStoppedInTheMiddle: boolean
+  readonly doesStopHang: boolean
+}
+
+const connectionPlan: fc.Arbitrary<ConnectionPlan> = fc.record({
+  peer: fc.nat({ max: OTHER_PEERS.length - 1 }),
+  isLimited: fc.integer({ min: 0, max: 7 }).map((dice) => dice === 0),
+  isToldBeforeListed: fc.boolean(),
+  hints: fc.array(fc.constantFrom(...HINTS), { maxLength: 5 }),
+  streams: fc.array(fc.record({ isHandshake: fc.boolean(), does: fc.constantFrom(...REMOTE_STREAMS) }), {
+    maxLength: 3,
+  }),
+  closing: fc.constantFrom(...CLOSINGS),
+  epilogue: fc.array(fc.constantFrom('close-event', 'unlist'), { maxLength: 3 }),
+})
+
+export const plan: fc.Arbitrary<Plan> = fc.record({
+  early: fc.array(connectionPlan, { maxLength: 2 }),
+  inbound: fc.array(connectionPlan, { maxLength: 3 }),
+  dials: fc.array(
+    fc.record({ end: fc.constantFrom(...DIAL_ENDS), namesPeer: fc.boolean(), connection: connectionPlan }),
+    { maxLength: 3 },
+  ),
+  asks: fc.array(fc.record({ type: fc.constantFrom(...ASKS), which: fc.nat({ max: 5 }) }), { maxLength: 10 }),
+  openings: fc.array(fc.constantFrom(...OPENINGS), { minLength: 1, maxLength: 4 }),
+  gaps: fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 5 }),
+  isStoppedInTheMiddle: fc.boolean(),
+  doesStopHang: fc.boolean(),
+})
+
+/** Carries a plan out and writes down what the core was told. */
+export class World implements HostSink {
+  readonly events: HostEvent[] = []
+  readonly connections: FakeConnection[] = []
+  /** The core asked for their end, the library lost them, or their dial was given up: the adapter may close these. */
+  readonly mayBeClosed = new Set<string>()
+  readonly dialIds: DialId[] = []
+  readonly requests: { readonly connection: ConnectionId; readonly request: RequestId }[] = []
+  readonly host: Host
+  readonly libp2p = new FakeLibp2p()
+  readonly #plan: Plan
+  readonly #scheduler: fc.Scheduler
+  #openingCount = 0
+  #gapCount = 0
+  /** Time that passes as soon as nothing else moves. */
+  #dueMs = 0
+  stopped: Promise<void> | undefined
+  hasStopped = false
+
+  constructor(plan: Plan, scheduler: fc.Scheduler) {
+    this.#plan = plan
+    this.#scheduler = scheduler
+    this.host = hostOver(this.libp2p.asLibp2p(), {
+      headerSizeBytes: HEADER_BYTES,
+      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+    })
+    this.libp2p.onDial = (dial) => this.#onDial(dial)
+    if (plan.doesStopHang) this.libp2p.stopping = new Promise(() => {})
+  }
+
+  post(event: HostEvent): void {
+    this.events.push(event)
+  }
+
+  async offer(event: MessageReceived): Promise<void> {
+    this.events.push(event)
+    await this.#scheduler.schedule(Promise.resolve(), 'there is room')
+  }
+
+  async run(): Promise<void> {
+    for (const each of this.#plan.early) this.#bear(each, 'inbound')
+    await this.host.start(this)
+    for (const each of this.#plan.inbound) this.#later('inbound', () => void this.#bear(each, 'inbound'))
+    for (const index of this.#plan.dials.keys()) this.#later(`dial ${index}`, () => this.#dial(index))
+    for (const { type, which } of this.#plan.asks) this.#later(type, () => this.#ask(type, which))
+    if (this.#plan.isStoppedInTheMiddle) this.#later('stop', () => this.stop())
+    await this.drain()
+  }
+
+  stop(): void {
+    for (const { id } of this.connections) this.mayBeClosed.add(id)
+    this.stopped ??= this.host.stop().then(() => {
+      this.hasStopped = true
+    })
+  }
+
+  /** Everything that is scheduled happens, and what follows from it. */
+  async drain(): Promise<void> {
+    do {
+      while (this.#scheduler.count() > 0) {
+        await this.#scheduler.waitOne()
+        await this.#pass()
+      }
+      await settle()
+      await this.#pass()
+    } while (this.#scheduler.count() > 0)
+  }
+
+  /** Timers fire when no promise has a step to take, as they do outside of tests. */
+  async #pass(): Promise<void> {
+    for (; this.#dueMs > 0; this.#dueMs -= TIME_STEP_MS) {
+      await settle()
+      vi.advanceTimersByTime(TIME_STEP_MS)
+    }
+  }
+
+  /** The library's list is right again, and time passes until every deadline is over. */
+  async calmDown(): Promise<void> {
+    for (let second = 0; second < QUIET_SECONDS; second++) {
+      for (const connection of this.connections) {
+        if (connection.isAlive) this.libp2p.listed.add(connection)
+        else this.libp2p.listed.delete(connection)
+      }
+      await this.pass(1_000)
+    }
+  }
+
+  async pass(ms: number): Promise<void> {
+    this.#dueMs += ms
+    await this.drain()
+  }
+
+  /** One more connection, at the worst moment. */
+  meetStranger(): FakeConnection {
+    const stranger: ConnectionPlan = {
+      peer: 0,
+      isLimited: false,
+      isToldBeforeListed: true,
+      hints: [],
+      streams: [],
+      closing: 'at once',
+      epilogue: [],
+    }
+    const connection = this.#bear(stranger, 'inbound')
+    this.libp2p.accept(connection, HANDSHAKE_PROTOCOL)
+    return connection
+  }
+
+  #later(label: string, act: () => void): void {
+    const gap = this.#plan.gaps[this.#gapCount++ % this.#plan.gaps.length] ?? 0
+    const task = async (): Promise<void> => {
+      await this.#scheduler.schedule(Promise.resolve(), label)
+      for (let step = 0; step < gap; step++) await Promise.resolve()
+      act()
+    }
+    void task()
+  }
+
+  #bear(plan: ConnectionPlan, direction: 'inbound' | 'outbound'): FakeConnection {
+    const peer = OTHER_PEERS[plan.peer] ?? ''
+    const id = `connection ${this.connections.length}`
+    const connection = new FakeConnection({ id, peer, direction, isLimited: plan.isLimited })
+    this.connections.push(connection)
+    connection.onNewStream = (opening) => this.#onNewStream(opening)
+    connection.onDied = () => {
+      for (const hint of plan.epilogue) this.#later(`${hint} of ${id}`, () => this.#hint(connection, hint))
+    }
+    connection.onClose = () => {
+      if (plan.closing === 'at once') connection.die('closed')
+      else if (plan.closing === 'late') this.#later(`${id} is closed`, () => connection.die('closed'))
+    }
+    if (plan.isToldBeforeListed) this.libp2p.emit('connection:open', connection)
+    this.libp2p.listed.add(connection)
+    for (const hint of plan.hints) this.#later(`${hint} of ${id}`, () => this.#hint(connection, hint))
+    for (const { isHandshake, does } of plan.streams) {
+      const protocol = isHandshake ? HANDSHAKE_PROTOCOL : SYNC_PROTOCOL
+      this.#later(`a stream on ${id}`, () => this.#converse(this.libp2p.accept(connection, protocol), protocol, does))
+    }
+    return connection
+  }
+
+  #hint(connection: FakeConnection, hint: (typeof HINTS)[number]): void {
+    switch (hint) {
+      case 'open-event':
+        return this.libp2p.emit('connection:open', connection)
+      case 'list':
+        return void this.libp2p.listed.add(connection)
+      case 'unlist':
+        this.mayBeClosed.add(connection.id)
+        return void this.libp2p.listed.delete(connection)
+      case 'dies':
+        return connection.die('closed')
+      case 'close-event':
+        connection.die('closed')
+        return this.libp2p.emit('connection:close', connection)
+      case 'identified':
+        return this.libp2p.emit('peer:identify', { connection, protocols: [HANDSHAKE_PROTOCOL] })
+      case 'peer-disconnect':
+        return this.libp2p.emit('peer:disconnect', connection.remotePeer)
+    }
+  }
+
+  #onNewStream({ protocol, open, fail }: StreamOpening): void {
+    const does = this.#plan.openings[this.#openingCount++ % this.#plan.openings.length] ?? 'answers'
+    if (does === 'never opens') return
+    this.#later(`a stream of ours: it ${does}`, () => {
+      if (does === 'is unsupported') fail(namedError('UnsupportedProtocolError'))
+      else if (does === 'opens late') this.#later('late', () => this.#converse(open(), protocol, 'answers'))
+      else this.#converse(open(), protocol, does)
+    })
+  }
+
+  #converse(stream: ReturnType<StreamOpening['open']>, protocol: string, does: (typeof REMOTE_STREAMS)[number]): void {
+    const message = encodeSyncMessage({ type: 'ping', request: toRequestId(1) })
+    const bytes = encodeFrame(protocol === HANDSHAKE_PROTOCOL ? encodeNodeInfo(INFO) : message)
+    this.#later('the remote speaks', () => {
+      if (does === 'answers') stream.receive(bytes)
+      else if (does === 'says half') stream.receive(bytes.subarray(0, bytes.length / 2))
+      else if (does === 'says garbage') stream.receive(Uint8Array.of(3, 255, 255, 255))
+      else if (does === 'ends') stream.end()
+      else if (does === 'resets') stream.reset()
+    })
+  }
+
+  #dial(index: number): void {
+    const dial = this.#plan.dials[index]
+    if (this.stopped !== undefined || dial === undefined) return
+    const peer = dial.namesPeer ? `/p2p/${OTHER_PEERS[dial.connection.peer] ?? ''}` : ''
+    const id = toDialId(index)
+    this.dialIds.push(id)
+    this.host.perform({
+      type: 'dial',
+      dial: id,
+      address: `/ip4/127.0.0.1/tcp/${index}${peer}`,
+      timeoutMs: DIAL_TIMEOUT_MS,
+    })
+  }
+
+  #onDial({ address, signal, resolve, reject }: FakeDial): void {
+    const plan = this.#plan.dials[Number(address.getComponents()[1]?.value)]
+    if (plan === undefined || plan.end === 'hangs') return
+    this.#later(`a dial ${plan.end}`, () => {
+      if (plan.end === 'fails') return reject(namedError('ECONNREFUSED'))
+      // libp2p dials nobody twice: it answers with the connection that there is.
+      const found = [...this.libp2p.listed].find(
+        ({ remotePeer, status }) => remotePeer.toString() === OTHER_PEERS[plan.connection.peer] && status === 'open',
+      )
+      if (plan.end === 'finds the other' && found !== undefined) return resolve(found)
+      if (signal.aborted && plan.end !== 'opens though given up') return
+      const connection = this.#bear(plan.connection, 'outbound')
+      signal.addEventListener('abort', () => this.mayBeClosed.add(connection.id))
+      if (signal.aborted) this.mayBeClosed.add(connection.id)
+      if (plan.end === 'opens dead') connection.die('closed')
+      this.#later('the dial resolves', () => resolve(connection))
+    })
+  }
+
+  #ask(type: (typeof ASKS)[number], which: number): void {
+    if (type === 'second') this.#dueMs += 1_000
+    else if (type === 'eleven seconds') this.#dueMs += 11_000
+    if (this.stopped !== undefined) return
+    const open = this.openConnections()
+    const connection = open[which % open.length]
+    if (type === 'cancel') this.host.perform({ type: 'cancel-dial', dial: toDialId(which) })
+    else if (connection === undefined) return
+    else if (type === 'ask') {
+      const request = toRequestId(this.requests.length + 1)
+      this.requests.push({ connection, request })
+      this.host.perform({ type: 'request-handshake', connection, request, info: INFO, timeoutMs: HANDSHAKE_TIMEOUT_MS })
+    } else if (type === 'answer') {
+      for (const event of this.events.filter(({ type }) => type === 'handshake-requested')) {
+        if (event.type !== 'handshake-requested') continue
+        const { connection, request } = event
+        this.host.perform({ type: 'answer-handshake', connection, request, info: INFO })
+      }
+    } else if (type === 'send') {
+      this.host.perform({ type: 'send-message', connection, message: { type: 'ping', request: toRequestId(which) } })
+    } else {
+      this.mayBeClosed.add(connection)
+      this.host.perform({ type: 'close-connection', connection, reason: 'unresponsive' })
+    }
+  }
+
+  /** As the core knows them. */
+  openConnections(): ConnectionId[] {
+    const open = new Set<ConnectionId>()
+    for (const event of this.events) {
+      if (event.type === 'connection-opened') open.add(event.connection)
+      else if (event.type === 'connection-closed') open.delete(event.connection)
+    }
+    return [...open]
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let step = 0; step < SETTLE_STEPS; step++) await Promise.resolve()
+}
