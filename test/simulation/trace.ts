@@ -1,12 +1,13 @@
 /** Steps as text, one line each: for the last ones before a failure, and to compare two runs byte by byte. */
 import type { Effect } from '../../src/core/effect.ts'
 import type { Instant } from '../../src/core/instant.ts'
-import type { Computer } from './computer.ts'
+import type { PeerId } from '../../src/core/ids.ts'
 import type { Cause } from './machine.ts'
 
 export interface Step {
   readonly number: number
-  readonly computer: Computer
+  /** Whose it is. */
+  readonly computer: { readonly peer: PeerId }
   readonly atMs: number
   readonly now: Instant
   readonly cause: Cause
@@ -29,7 +30,7 @@ export class RecentSteps {
   }
 
   /** The last steps of one computer, oldest first. */
-  lastOf(computer: Computer, count: number): readonly Step[] {
+  lastOf(computer: Step['computer'], count: number): readonly Step[] {
     const ordered = [...this.steps.slice(this.next), ...this.steps.slice(0, this.next)]
     return ordered.filter((step) => step.computer === computer).slice(-count)
   }
