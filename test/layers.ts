@@ -44,7 +44,6 @@ const LAYERS: readonly Layer[] = [
     packages: [
       /^libp2p$/,
       /^@libp2p\//,
-      /^@chainsafe\/libp2p-noise$/,
       /^@multiformats\/multiaddr(\/|$)/,
       /^multiformats(\/|$)/,
       /^uint8array(s|list)(\/|$)/,

@@ -1,6 +1,6 @@
 /** Peers that connect, get as far as they like and vanish without a word. */
 import net from 'node:net'
-import { noise } from '@chainsafe/libp2p-noise'
+import { noise } from '@libp2p/noise'
 import type { Connection } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'

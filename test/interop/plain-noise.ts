@@ -1,4 +1,4 @@
-import { noise } from '@chainsafe/libp2p-noise'
+import { noise } from '@libp2p/noise'
 
 /** Neither sends nor reads extensions, so the muxer is agreed on by multistream, later, or not at all. */
 export const plainNoise: ReturnType<typeof noise> = (components) => {
