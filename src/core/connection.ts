@@ -1,3 +1,4 @@
+import type { ConnectFailure } from './dial-schedule.ts'
 import type { ConnectionOpened } from './event.ts'
 import type { HandshakeState } from './handshake.ts'
 import type { ConnectionId, PeerId } from './ids.ts'
@@ -49,6 +50,23 @@ export function isHandshaken(connection: Connection): boolean {
 
 export function isPending({ handshake }: Connection): boolean {
   return handshake.phase === 'requested' || handshake.phase === 'awaited'
+}
+
+/** Why a dial that led here is over before it was told to have worked; undefined while its peer may become ready. */
+export function endOf(
+  connection: Connection | undefined,
+  peer: PeerId,
+): { readonly failure: ConnectFailure; readonly backoffMs?: number } | undefined {
+  if (connection === undefined) {
+    const detail = `${peer} closed the connection before the handshake was done`
+    return { failure: { code: 'peer-refused', detail } }
+  }
+  if (connection.handshake.phase === 'mismatched') {
+    const detail = `${peer}: another chain`
+    return { failure: { code: 'wrong-chain', detail }, backoffMs: limits.WRONG_CHAIN_BACKOFF_MS }
+  }
+  if (!connection.isClosing) return undefined
+  return { failure: { code: 'peer-refused', detail: `${peer}: refused: too many connections, or banned` } }
 }
 
 /** Of two connections to one peer both sides prefer the one that the smaller id dialled, then the older one. */

@@ -1,6 +1,6 @@
 import { assert } from './assert.ts'
 import type { Connection } from './connection.ts'
-import { createConnection, isHandshaken, isPending, isPreferred, surplusDeadlineMs } from './connection.ts'
+import { createConnection, endOf, isHandshaken, isPending, isPreferred, surplusDeadlineMs } from './connection.ts'
 import type { DialSchedule } from './dial-schedule.ts'
 import type { CloseReason, Effect } from './effect.ts'
 import type {
@@ -172,9 +172,9 @@ export class PeerLifecycle {
       return
     }
     if (this.isReady(event.peer)) dials.peerReady(event.peer)
-    else if (connection === undefined || connection.isClosing) {
-      const detail = `${event.peer} closed the connection before the handshake was done`
-      dials.connectionFailed({ connection: event.connection, failure: { code: 'peer-refused', detail }, nowMs })
+    else {
+      const ended = endOf(connection, event.peer)
+      if (ended !== undefined) dials.connectionFailed({ connection: event.connection, nowMs, ...ended })
     }
   }
 
@@ -266,20 +266,17 @@ export class PeerLifecycle {
     const { peer, nowMs } = args
     this.#nowMs = nowMs
     if (!this.#peers.has(peer)) return
-    this.#strike(args)
-    this.#closePeer({
-      peer,
-      reason: 'misbehaviour',
-      detail: `${args.misbehaviour}: ${args.detail}`,
-      backoffMs: limits.STRUCK_BACKOFF_MS,
-      nowMs,
-    })
+    const backoffMs = this.#strike(args) ? limits.BAN_MS : limits.STRUCK_BACKOFF_MS
+    const detail = `${args.misbehaviour}: ${args.detail}`
+    this.#closePeer({ peer, reason: 'misbehaviour', detail, backoffMs, nowMs })
   }
 
-  #strike(args: { peer: PeerId; misbehaviour: Misbehaviour; detail: string; nowMs: number }): void {
+  /** True when the peer is banned from now on. */
+  #strike(args: { peer: PeerId; misbehaviour: Misbehaviour; detail: string; nowMs: number }): boolean {
     const { count, isBanned } = this.#strikes.strike(args.peer, args.nowMs)
     const detail = `${args.peer}: ${args.misbehaviour}: ${args.detail}; strike ${count}`
     this.#options.effects.push({ type: 'warning', code: isBanned ? 'peer-banned' : 'peer-struck', detail })
+    return isBanned
   }
 
   /** Nothing came back in time. The network's fault: no strike. */
