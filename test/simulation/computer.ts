@@ -37,6 +37,7 @@ export interface ComputerOptions {
   readonly store: SimulatedStore
   readonly random: Random
   readonly isHonest: boolean
+  readonly isExchangeOnly: boolean
   /** Addresses that it stays connected to. */
   readonly targets: readonly string[]
   /** A fresh machine for every start. */
@@ -163,6 +164,7 @@ export class Computer {
   private createHost(): SimulatedHost {
     const { network } = this.options
     const host: SimulatedHost = new SimulatedHost({
+      isExchangeOnly: this.options.isExchangeOnly,
       time: network.time,
       random: this.random,
       post: (event, end) => {

@@ -27,6 +27,10 @@ export type Lie =
   | 'late'
   /** Answers get-ancestors with what nobody asked, or not at all. */
   | 'ancestors'
+  /** No liar: it follows another chain. */
+  | 'other-chain'
+  /** No liar: it speaks bitswap and nothing of ours. */
+  | 'exchange-only'
 
 export const LIES: readonly Lie[] = [
   'claims',
@@ -38,6 +42,8 @@ export const LIES: readonly Lie[] = [
   'mute',
   'late',
   'ancestors',
+  'other-chain',
+  'exchange-only',
 ]
 
 export interface LiarOptions {
@@ -137,7 +143,7 @@ export class Liar implements Machine {
   private twistOne(effect: Effect, now: Instant): readonly Effect[] {
     const { lie } = this.options
     if (effect.type === 'request-handshake' || effect.type === 'answer-handshake') {
-      if (lie === 'mute') return []
+      if (lie === 'mute' || lie === 'exchange-only') return []
       const isClaiming = lie === 'claims' || lie === 'promises' || lie === 'stalls'
       return [isClaiming ? { ...effect, info: { ...effect.info, head: this.claim() } } : effect]
     }

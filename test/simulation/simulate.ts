@@ -6,7 +6,9 @@ import type { LightNodeCore } from '../../src/core/core.ts'
 import { createLightNodeCore } from '../../src/core/light-node-core.ts'
 import type { Computer } from './computer.ts'
 import { Faults } from './faults.ts'
+import type { Lie } from './liars.ts'
 import { LIES, Liar } from './liars.ts'
+import { createToyChain } from './toy-chain.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import type { SimulatedChain } from './simulated-chain.ts'
@@ -45,6 +47,8 @@ const SETTLE_MS = 2 * MINUTE_MS
 const LIVENESS_MS_MAX = 2 * MINUTE_MS
 /** Longer than a surplus connection lives, and than a dead one takes to be noticed. */
 const REST_MS = MINUTE_MS
+/** Ready peers of those that have room for few. */
+const SMALL_PEERS_MAX = 2
 const GOODBYE_MS = 5_000
 
 export function simulate(options: SimulationOptions): SimulationResult {
@@ -58,19 +62,21 @@ class Simulation {
   private readonly world: World
   private readonly random: Random
   private readonly faults: Faults
+  private readonly lies = new Map<number, Lie>()
+  private readonly small = new Set<number>()
+  private readonly otherChain = createToyChain({ id: 'toy:other', genesisNonce: 1 })
   private nonce = 0
 
   constructor(options: SimulationOptions) {
     this.options = options
     this.chain = options.chain ?? createSimulatedToyChain()
     const { chain } = this.chain
-    const maxPeers = options.nodes + 8
     this.watch = new Watch({
       seed: options.seed,
       chain: chain.id,
       genesis: chain.genesis,
       isThorough: options.isThorough ?? true,
-      maxPeers: () => maxPeers,
+      maxPeers: (computer) => this.maxPeersOf(computer.index),
       isHonestPeer: (peer) => this.world.computers.some((computer) => computer.isHonest && computer.peer === peer),
       ...(options.onStep !== undefined && { onStep: options.onStep }),
     })
@@ -83,7 +89,7 @@ class Simulation {
       latencyMs: { min: 2, max: 250 },
     })
     this.random = this.world.random.fork()
-    this.populate(maxPeers)
+    this.populate()
     this.faults = new Faults(this.world)
   }
 
@@ -113,38 +119,53 @@ class Simulation {
     }
   }
 
-  /** Honest light nodes dial their neighbour in a ring of the honest, and some others, liars among them. */
-  private populate(maxPeers: number): void {
+  /**
+   * Honest light nodes dial their neighbour in a ring of the honest, and some others, liars among them.
+   * Where nobody lies some have room for few: they stand outside the ring, and only its members dial them.
+   */
+  private populate(): void {
     const { nodes } = this.options
     const liarShare = this.options.liarShare ?? this.random.pick([0, 0, 0.1, 0.3])
-    const isHonest = Array.from({ length: nodes }, (_, index) => index < 2 || !this.random.chance(liarShare))
-    const honest = isHonest.flatMap((is, index) => (is ? [index] : []))
+    const smallShare = liarShare === 0 && this.random.chance(0.5) ? 0.3 : 0
+    for (let index = 2; index < nodes; index += 1) {
+      if (this.random.chance(liarShare)) this.lies.set(index, this.random.pick(LIES))
+      else if (this.random.chance(smallShare)) this.small.add(index)
+    }
+    const ring = Array.from({ length: nodes }, (_, index) => index).filter(
+      (index) => !this.lies.has(index) && !this.small.has(index),
+    )
     for (let index = 0; index < nodes; index += 1) {
-      const place = honest.indexOf(index)
-      const targets = new Set<number>(place < 0 ? [] : [honest[(place + 1) % honest.length] ?? 0])
-      for (let count = this.random.between(1, 3); count > 0; count -= 1) targets.add(this.random.below(nodes))
+      const place = ring.indexOf(index)
+      const others = place < 0 ? ring : Array.from({ length: nodes }, (_, other) => other)
+      const targets = new Set<number>(place < 0 ? [] : [ring[(place + 1) % ring.length] ?? 0])
+      for (let count = this.random.between(1, 3); count > 0; count -= 1) targets.add(this.random.pick(others))
       targets.delete(index)
       this.world.addComputer({
-        isHonest: isHonest[index] ?? true,
+        isHonest: !this.lies.has(index),
+        isExchangeOnly: this.lies.get(index) === 'exchange-only',
         isStoreWritable: this.random.chance(0.9),
         targets: [...targets].map(addressOf),
-        createMachine: (computer) => this.createMachine(computer, maxPeers),
+        createMachine: (computer) => this.createMachine(computer),
       })
     }
   }
 
-  private createMachine(computer: Computer, maxPeers: number): Machine {
+  private maxPeersOf(index: number): number {
+    return this.small.has(index) ? SMALL_PEERS_MAX : this.options.nodes + 8
+  }
+
+  private createMachine(computer: Computer): Machine {
+    const lie = this.lies.get(computer.index)
     const core = createLightNodeCore({
-      chain: this.chain.chain,
+      chain: lie === 'other-chain' ? this.otherChain : this.chain.chain,
       ownPeer: computer.peer,
       agent: `simulated/${computer.index}`,
       peers: computer.targets,
-      maxPeers,
+      maxPeers: this.maxPeersOf(computer.index),
       seed: computer.random.next32(),
       isAuthority: false,
     })
-    if (computer.isHonest) return core
-    const lie = LIES[computer.index % LIES.length] ?? 'claims'
+    if (lie === undefined) return core
     const forge = (args: { parent: 'nothing' | 'tip'; isInvalid: boolean }): Uint8Array =>
       this.chain.forge({ ...args, tree: core.tree, unixMs: this.trueUnixMs(), nonce: (this.nonce += 1) })
     return new Liar({ lie, core, random: computer.random, forge })
@@ -210,12 +231,14 @@ class Simulation {
   /** L6 at rest: readiness is mutual, over one connection a pair, and everybody has the neighbour that it dials. */
   private requireRest(): void {
     const honest = this.honest()
-    for (const [place, computer] of honest.entries()) {
+    const ring = honest.filter(({ index }) => !this.small.has(index))
+    for (const computer of honest) {
       const complain = (what: string): never => {
         throw this.watch.explain(new SimulationError(what), computer)
       }
       const ready = readyPeers(computer)
-      const neighbour = honest[(place + 1) % honest.length]
+      const place = ring.indexOf(computer)
+      const neighbour = place < 0 ? undefined : ring[(place + 1) % ring.length]
       if (neighbour !== undefined && neighbour !== computer && !ready.has(neighbour.peer))
         complain(`L6: at rest ${neighbour.peer}, which it dials, is not ready`)
       for (const other of honest) {

@@ -31,6 +31,8 @@ export interface DialState {
 }
 
 export interface HostOptions {
+  /** Knows bitswap and not our handshake, and says so (Helia, Kubo). */
+  readonly isExchangeOnly: boolean
   readonly time: VirtualTime
   readonly random: Random
   /** Into the process's inbox; with the end it came by, for a message. */
@@ -115,6 +117,18 @@ export class SimulatedHost implements LinkOwner {
     const { connection, direction, remotePeer: peer } = end
     this.post({ type: 'connection-opened', connection, peer, direction, ...args })
     end.link.resume(end)
+    if ((end.other.owner as SimulatedHost).options.isExchangeOnly) this.learnProtocols(end)
+  }
+
+  /** What identify tells: sooner or later, or not at all. */
+  private learnProtocols(end: LinkEnd): void {
+    const { time, random } = this.options
+    if (random.chance(0.2)) return
+    time.after(random.between(0, 2_000), () => {
+      if (end.isClosed) return
+      const { connection } = end
+      this.post({ type: 'protocols-learnt', connection, speaksHandshake: false, speaksBitswap: true })
+    })
   }
 
   private closeConnection({ connection }: CloseConnection): void {
@@ -158,6 +172,12 @@ export class SimulatedHost implements LinkOwner {
     end.handshakeRequests.add(request)
     this.options.time.after(timeoutMs, () => this.failHandshake(end, request, 'timeout'))
     const to = end.other
+    if ((to.owner as SimulatedHost).options.isExchangeOnly) {
+      this.options.time.after(this.options.random.between(5, 300), () =>
+        this.failHandshake(end, request, 'unsupported'),
+      )
+      return
+    }
     const question: HandshakeRequested = {
       type: 'handshake-requested',
       connection: to.connection,

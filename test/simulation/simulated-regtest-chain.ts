@@ -27,8 +27,7 @@ export function createSimulatedRegtestChain(): SimulatedChain {
       const firstTime = Math.max(tree.tip.time + 1, Math.floor(unixMs / 1_000))
       const from = parent === 'tip' ? tipHeader(tree) : nowhere
       const header = mineHeaders({ parent: from, count: 1, firstTime, stepSeconds: 1, salt: nonce })
-      while (isInvalid && hasWork(tree, header)) header[NONCE_OFFSET] = ((header[NONCE_OFFSET] ?? 0) + 1) & 255
-      return header
+      return isInvalid ? withoutWork(tree, header) : header
     },
     continues(last, append) {
       const tree = chain.createTree()
@@ -47,6 +46,7 @@ export function createSimulatedRegtestChain(): SimulatedChain {
   }
 }
 
-function hasWork(tree: HeaderTree, header: Uint8Array): boolean {
-  return tree.inspect(header).lastHasWork
+function withoutWork(tree: HeaderTree, header: Uint8Array): Uint8Array {
+  while (tree.inspect(header).lastHasWork) header[NONCE_OFFSET] = ((header[NONCE_OFFSET] ?? 0) + 1) & 255
+  return header
 }

@@ -65,6 +65,7 @@ export class World implements Network {
 
   addComputer(args: {
     readonly isHonest: boolean
+    readonly isExchangeOnly?: boolean
     readonly isStoreWritable: boolean
     readonly targets: readonly string[]
     readonly createMachine: (computer: Computer) => Machine
@@ -77,9 +78,9 @@ export class World implements Network {
       headerSizeBytes: this.options.headerSizeBytes,
       isWritable: args.isStoreWritable,
       name: addressOf(index),
-      continues: this.options.continues,
+      continues: args.isHonest ? this.options.continues : () => true,
     })
-    const { isHonest, targets, createMachine } = args
+    const { isHonest, isExchangeOnly = false, targets, createMachine } = args
     const computer = new Computer({
       network: this,
       index,
@@ -87,6 +88,7 @@ export class World implements Network {
       store,
       random,
       isHonest,
+      isExchangeOnly,
       targets,
       createMachine,
     })
