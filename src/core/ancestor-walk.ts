@@ -1,4 +1,4 @@
-import type { PeerSource } from './batch-queue.ts'
+import type { AncestorsSource, PeerSource } from './batch-queue.ts'
 import type { Chain, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
 import type { ConnectionId, PeerId, Root } from './ids.ts'
@@ -8,8 +8,6 @@ import { MissingParents } from './missing-parents.ts'
 import type { PeerRequests } from './peer-requests.ts'
 import type { PendingAncestors, SyncPeer } from './sync-peer.ts'
 import type { Verification } from './verification.ts'
-
-type AncestorsSource = Extract<PeerSource, { type: 'ancestors' }>
 
 export interface AncestorWalkOptions {
   readonly chain: Chain
@@ -146,11 +144,6 @@ export class AncestorWalk {
 
   dropOf(peer: PeerId): void {
     this.#missing.dropOf(peer)
-  }
-
-  /** An answer was verified to its end. Returns a root whose ancestors it was to hold and did not, or undefined. */
-  verified(source: AncestorsSource): Root | undefined {
-    return source.roots.find((root) => !this.#options.tree.has(root))
   }
 
   /** An answer ended above our chain: its gap is longer than one answer. The roots behind the cut one were not seen. */

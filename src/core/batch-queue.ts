@@ -8,6 +8,8 @@ export type PeerSource =
   /** An answer to get-ancestors: several runs may stand in it. */
   | { readonly type: 'ancestors'; readonly peer: PeerId; readonly roots: readonly Root[] }
 
+export type AncestorsSource = Extract<PeerSource, { type: 'ancestors' }>
+
 type BatchSource =
   | PeerSource
   /** Read back from the store. */

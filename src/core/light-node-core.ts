@@ -270,7 +270,7 @@ class Core implements LightNodeCore {
 
   #syncingReason(): string {
     if (this.hasWork() || this.#sync.syncPeer !== undefined) return 'fetching and verifying headers'
-    if (this.#sync.servingPeerCount === 0) return 'no peer here serves headers'
+    if (![...this.#sync.peers.values()].some((peer) => peer.servesHeaders)) return 'no peer here serves headers'
     if (this.tree.tip.work < this.#options.chain.minimumChainWork) {
       return 'the best chain that peers have shown has less work than this network is known to have'
     }
@@ -308,7 +308,7 @@ class Core implements LightNodeCore {
   #peerView(connection: Connection): PeerView {
     const { id, peer, transport, direction, address } = connection
     const state = viewState(connection)
-    const sync = state === 'ready' ? this.#sync.peerState(peer) : undefined
+    const sync = state === 'ready' ? this.#sync.peers.get(peer) : undefined
     return {
       id: peer,
       connection: id,

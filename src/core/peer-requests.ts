@@ -1,5 +1,7 @@
+import { assert } from './assert.ts'
 import type { Effect } from './effect.ts'
-import type { ConnectionId, PeerId, RequestId } from './ids.ts'
+import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
+import { ASK_AGAIN_INTERVAL_MS, REQUEST_TIMEOUT_MS } from './limits.ts'
 import type { SyncRequest } from './message.ts'
 import type { SentRequest, SyncPeer } from './sync-peer.ts'
 
@@ -26,6 +28,18 @@ export class PeerRequests {
     const message = args.make(this.#nextRequest++ as RequestId)
     this.#effects.push({ type: 'send-message', connection, message })
     return { request: message.request, connection, sentMs: args.nowMs, deadlineMs: args.nowMs + args.timeoutMs }
+  }
+
+  /** Asks for what follows the locator, newest first; the peer's own turn to be asked again is moved on. */
+  getHeaders(args: { peer: SyncPeer; locator: readonly Root[]; countMax: number; nowMs: number }): void {
+    const { peer, locator, countMax, nowMs } = args
+    const from = locator[0]
+    assert(from !== undefined, 'a locator ends in genesis')
+    const make = (request: RequestId) => ({ type: 'get-headers', request, locator, stop: undefined, countMax }) as const
+    const sent = this.send({ peer, timeoutMs: REQUEST_TIMEOUT_MS, nowMs, make })
+    if (sent === undefined) return
+    peer.headersRequest = { ...sent, countMax, from }
+    peer.askAtMs = nowMs + ASK_AGAIN_INTERVAL_MS
   }
 
   /** One ping at a time; a more urgent one shortens the wait for the one under way. */

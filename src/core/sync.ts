@@ -1,8 +1,9 @@
 import { AncestorWalk } from './ancestor-walk.ts'
 import { Announcer } from './announcer.ts'
-import type { PeerSource } from './batch-queue.ts'
+import type { AncestorsSource, PeerSource } from './batch-queue.ts'
 import type { Chain, Head, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
+import { bestCandidate, isFetching, isLevelWith } from './election.ts'
 import type { StoreOpened } from './event.ts'
 import type { Misbehaviour } from './failure.ts'
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
@@ -83,14 +84,9 @@ export class HeaderSync {
     return this.#walk.roots
   }
 
-  get servingPeerCount(): number {
-    let count = 0
-    for (const peer of this.#peers.values()) if (peer.servesHeaders) count += 1
-    return count
-  }
-
-  peerState(peer: PeerId): SyncPeer | undefined {
-    return this.#peers.get(peer)
+  /** Ready peers and what is known of them. */
+  get peers(): ReadonlyMap<PeerId, SyncPeer> {
+    return this.#peers
   }
 
   head(): Head {
@@ -108,12 +104,7 @@ export class HeaderSync {
     if (this.#tree.tip.work < this.#options.chain.minimumChainWork) return false
     if (this.#options.isAuthority) return true
     if (this.#syncPeer !== undefined || this.verification.queue.hasRange) return false
-    let hasAnswer = false
-    for (const peer of this.#peers.values()) {
-      if (peer.hasMore && peer.claimed.work > this.#tree.tip.work) return false
-      if (peer.hasAnswered) hasAnswer = true
-    }
-    return hasAnswer
+    return isLevelWith(this.#peers.values(), this.#tree.tip.work)
   }
 
   /** What is stored is shown at once, before it is verified again. */
@@ -210,7 +201,7 @@ export class HeaderSync {
     peer.hasAnswered = true
     peer.claimed = message.head
     askForMore(peer)
-    const headerCount = this.#countOf(message.headers)
+    const headerCount = message.headers.length / this.#options.chain.headerSizeBytes
     if (headerCount > pending.countMax) {
       this.#misbehaved(peer, 'unasked', `expected at most ${pending.countMax} headers, got ${headerCount}`, now)
       return
@@ -287,10 +278,6 @@ export class HeaderSync {
     }
   }
 
-  #countOf(headers: Uint8Array): number {
-    return headers.length / this.#options.chain.headerSizeBytes
-  }
-
   /** An answer to a request that timed out is late; an answer to nothing is not. */
   #unexpected(peer: SyncPeer, what: string, now: Instant): void {
     if (peer.abandonedCount > 0) peer.abandonedCount -= 1
@@ -326,10 +313,7 @@ export class HeaderSync {
   }
 
   #found(finding: Finding, now: Instant): void {
-    if (finding.type === 'own') {
-      this.#walk.deliver(finding.last)
-      return
-    }
+    if (finding.type === 'own') return this.#walk.deliver(finding.last)
     const { source } = finding
     const peer = this.#peers.get(source.peer)
     switch (finding.type) {
@@ -337,7 +321,7 @@ export class HeaderSync {
         if (peer !== undefined) this.#delivered(peer, finding.last, finding.addedCount, now)
         if (source.type === 'announcement') this.#walk.deliver(finding.last)
         else this.#walk.deliverAll()
-        if (source.type === 'ancestors') this.#ancestorsVerified(peer, this.#walk.verified(source), now)
+        if (source.type === 'ancestors' && peer !== undefined) this.#ancestorsVerified(peer, source, now)
         return
       case 'invalid':
         this.forgetLiar(source.peer)
@@ -364,8 +348,9 @@ export class HeaderSync {
     if (peer.idleBatchCount >= limits.IDLE_BATCHES_MAX && peer.hasMore) this.#setAside(peer, undefined, now)
   }
 
-  #ancestorsVerified(peer: SyncPeer | undefined, absent: Root | undefined, now: Instant): void {
-    if (absent === undefined || peer === undefined) return
+  #ancestorsVerified(peer: SyncPeer, source: AncestorsSource, now: Instant): void {
+    const absent = source.roots.find((root) => !this.#tree.has(root))
+    if (absent === undefined) return
     this.#misbehaved(peer, 'unlinked-headers', `expected the ancestors of ${absent}, got others`, now)
   }
 
@@ -393,7 +378,7 @@ export class HeaderSync {
   #followSyncPeer(nowMs: number): void {
     const { queue } = this.verification
     for (let attemptCount = 0; attemptCount <= this.#peers.size; attemptCount += 1) {
-      this.#syncPeer ??= this.#bestCandidate(nowMs)
+      this.#syncPeer ??= bestCandidate(this.#peers.values(), nowMs)
       const peer = this.#syncPeer === undefined ? undefined : this.#peers.get(this.#syncPeer)
       if (peer === undefined || peer.headersRequest !== undefined) return
       const queuedCount = queue.countOf(peer.peer, 'range')
@@ -407,27 +392,12 @@ export class HeaderSync {
     }
   }
 
-  /** Claims order candidates: of those that answered that they have more, the one that claims the most work. */
-  #bestCandidate(nowMs: number): PeerId | undefined {
-    let best: SyncPeer | undefined
-    for (const peer of this.#peers.values()) {
-      if (!peer.hasMore || nowMs < peer.stalledUntilMs) continue
-      if (best === undefined || peer.claimed.work > best.claimed.work) best = peer
-    }
-    return best?.peer
-  }
-
   /** The locator begins one below our head, so that a peer with the same head delivers it and thereby confirms it. */
   #askHeaders(peer: SyncPeer, countMax: number, nowMs: number): void {
     const queued = this.verification.queue.lastRangeRoot(peer.peer)
-    const locator = [...this.#tree.locator(Math.max(0, this.#tree.tip.height - 1))]
-    if (queued !== undefined) locator.unshift(queued)
-    const from = locator[0]
-    const make = (request: RequestId) => ({ type: 'get-headers', request, locator, stop: undefined, countMax }) as const
-    const sent = this.#requests.send({ peer, timeoutMs: limits.REQUEST_TIMEOUT_MS, nowMs, make })
-    if (sent === undefined || from === undefined) return
-    peer.headersRequest = { ...sent, countMax, from }
-    peer.askAtMs = nowMs + limits.ASK_AGAIN_INTERVAL_MS
+    const locator = this.#tree.locator(Math.max(0, this.#tree.tip.height - 1))
+    const from = queued === undefined ? locator : [queued, ...locator]
+    this.#requests.getHeaders({ peer, locator: from, countMax, nowMs })
   }
 
   /** Every peer is asked whether it still turns. */
@@ -472,17 +442,9 @@ export class HeaderSync {
     }
     const isAskDue = peer.servesHeaders && peer.headersRequest === undefined && nowMs >= peer.askAtMs
     if (this.verification.isRunning && isAskDue) {
-      this.#askHeaders(peer, this.#isFetching ? limits.PROBE_HEADER_COUNT : peer.headersPerRequest, nowMs)
+      const isTaken = this.#syncPeer !== undefined || isFetching(this.#peers.values())
+      this.#askHeaders(peer, isTaken ? limits.PROBE_HEADER_COUNT : peer.headersPerRequest, nowMs)
     }
-  }
-
-  /** Whole batches come from one peer at a time; the others are only asked whether they have something new. */
-  get #isFetching(): boolean {
-    if (this.#syncPeer !== undefined) return true
-    for (const { headersRequest } of this.#peers.values()) {
-      if (headersRequest !== undefined && headersRequest.countMax > limits.PROBE_HEADER_COUNT) return true
-    }
-    return false
   }
 
   /**
