@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findChromiumOrExit } from '../test/find-chromium.ts'
+import { MUTANTS } from '../test/mutants/mutants.ts'
 import { printSlowestFiles } from '../test/slowest-files.ts'
 import { runChecks } from './check-parts.ts'
 import { run } from './run.ts'
@@ -15,7 +16,14 @@ import type { SuiteResult } from './test-reports.ts'
 
 findChromiumOrExit()
 const folder: string = mkdtempSync(join(tmpdir(), 'rushlight-test-'))
-const suites: readonly SuiteResult[] = [checks(), vitest('node'), vitest('browser'), endToEnd(), vitest('package')]
+const suites: readonly SuiteResult[] = [
+  checks(),
+  vitest('node'),
+  mutants(),
+  vitest('browser'),
+  endToEnd(),
+  vitest('package'),
+]
 const problems: readonly string[] = [...suites.flatMap(problemsOf), ...missingData()]
 rmSync(folder, { recursive: true })
 
@@ -53,6 +61,22 @@ function vitest(project: string): SuiteResult {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const exitCode = run('vitest', ['run', '--project', project, ...reporters])
   return readVitestReport(`vitest ${project}`, report, exitCode)
+}
+
+/** All of them must die; the runner says which did not, and by its exit code whether any. */
+function mutants(): SuiteResult {
+  console.log('\n— mutants')
+  const startedMs = performance.now()
+  const exitCode = run('node', ['test/mutants/main.ts'])
+  const isKilled = exitCode === 0
+  return {
+    name: 'mutants',
+    exitCode,
+    passedCount: isKilled ? MUTANTS.length : 0,
+    failedCount: isKilled ? 0 : 1,
+    skippedCount: 0,
+    files: [{ name: 'test/mutants/main.ts', durationMs: performance.now() - startedMs }],
+  }
 }
 
 function endToEnd(): SuiteResult {
