@@ -38,6 +38,7 @@ export interface ComputerOptions {
   readonly random: Random
   readonly isHonest: boolean
   readonly isExchangeOnly: boolean
+  readonly garbledShare: number
   /** Addresses that it stays connected to. */
   readonly targets: readonly string[]
   /** A fresh machine for every start. */
@@ -165,6 +166,7 @@ export class Computer {
     const { network } = this.options
     const host: SimulatedHost = new SimulatedHost({
       isExchangeOnly: this.options.isExchangeOnly,
+      garbledShare: this.options.garbledShare,
       time: network.time,
       random: this.random,
       post: (event, end) => {

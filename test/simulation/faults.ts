@@ -256,11 +256,14 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'store freed',
-    weight: 2,
+    name: 'store of another tab',
+    weight: 6,
     strike(faults) {
       const computer = faults.computer()
-      if (computer.isUp) computer.freeStore()
+      if (computer.store.isWritable) return
+      const other = faults.computer()
+      if (other.isHonest) computer.store.copyFrom(other.store)
+      if (computer.isUp && faults.random.chance(0.3)) computer.freeStore()
     },
   },
   {

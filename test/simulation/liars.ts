@@ -27,6 +27,12 @@ export type Lie =
   | 'late'
   /** Answers get-ancestors with what nobody asked, or not at all. */
   | 'ancestors'
+  /** Sends too much, refuses, and answers with headers that do not follow each other or what was asked. */
+  | 'muddles'
+  /** Sends the more messages the earlier it is. */
+  | 'hurries'
+  /** Now and then something that nobody can decode. */
+  | 'garbage'
   /** No liar: it follows another chain. */
   | 'other-chain'
   /** No liar: it speaks bitswap and nothing of ours. */
@@ -42,6 +48,9 @@ export const LIES: readonly Lie[] = [
   'mute',
   'late',
   'ancestors',
+  'muddles',
+  'hurries',
+  'garbage',
   'other-chain',
   'exchange-only',
 ]
@@ -144,11 +153,12 @@ export class Liar implements Machine {
     const { lie } = this.options
     if (effect.type === 'request-handshake' || effect.type === 'answer-handshake') {
       if (lie === 'mute' || lie === 'exchange-only') return []
+      if (lie === 'hurries' && effect.type === 'request-handshake') return [...this.early(effect.connection), effect]
       const isClaiming = lie === 'claims' || lie === 'promises' || lie === 'stalls'
       return [isClaiming ? { ...effect, info: { ...effect.info, head: this.claim() } } : effect]
     }
     if (effect.type !== 'send-message') return [effect]
-    const message = this.twistMessage(effect.message)
+    const message = lie === 'muddles' ? this.muddle(effect.message) : this.twistMessage(effect.message)
     if (message === undefined) return []
     const twisted = { ...effect, message }
     if (lie !== 'late' || message.type === 'ping' || message.type.startsWith('get-')) return [twisted]
@@ -156,6 +166,33 @@ export class Liar implements Machine {
     this.delayed.push({ dueMs, effect: twisted })
     this.delayed.sort((one, other) => one.dueMs - other.dueMs)
     return []
+  }
+
+  /** Before the handshake can be done. */
+  private early(connection: ConnectionId): readonly Effect[] {
+    const count = this.options.random.between(1, 40)
+    return Array.from({ length: count }, (_, index) => {
+      const message = { type: 'ping', request: index as RequestId } as const
+      return { type: 'send-message', connection, message } as const
+    })
+  }
+
+  private muddle(message: SyncMessage): SyncMessage {
+    const { random, forge } = this.options
+    if (message.type !== 'headers' && message.type !== 'ancestors') return message
+    const stray = forge({ parent: 'nothing', isInvalid: false })
+    switch (random.below(5)) {
+      case 0:
+        return { type: 'refused', request: message.request, reason: 'busy' }
+      case 1:
+        return { ...message, headers: concat(message.headers, stray) }
+      case 2:
+        return { ...message, headers: concat(stray, message.headers) }
+      case 3:
+        return { ...message, headers: repeat(stray, 3_000) }
+      default:
+        return message
+    }
   }
 
   private twistMessage(message: SyncMessage): SyncMessage | undefined {
@@ -189,5 +226,11 @@ function concat(one: Uint8Array, other: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(one.length + other.length)
   bytes.set(one)
   bytes.set(other, one.length)
+  return bytes
+}
+
+function repeat(header: Uint8Array, count: number): Uint8Array {
+  const bytes = new Uint8Array(header.length * count)
+  for (let index = 0; index < count; index += 1) bytes.set(header, index * header.length)
   return bytes
 }

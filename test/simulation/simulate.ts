@@ -143,6 +143,7 @@ class Simulation {
       this.world.addComputer({
         isHonest: !this.lies.has(index),
         isExchangeOnly: this.lies.get(index) === 'exchange-only',
+        garbledShare: this.lies.get(index) === 'garbage' ? 0.1 : 0,
         isStoreWritable: this.random.chance(0.9),
         targets: [...targets].map(addressOf),
         createMachine: (computer) => this.createMachine(computer),
@@ -242,7 +243,8 @@ class Simulation {
       if (neighbour !== undefined && neighbour !== computer && !ready.has(neighbour.peer))
         complain(`L6: at rest ${neighbour.peer}, which it dials, is not ready`)
       for (const other of honest) {
-        if (ready.has(other.peer) && !readyPeers(other).has(computer.peer))
+        const hasRoom = !this.small.has(other.index) && !this.small.has(computer.index)
+        if (hasRoom && ready.has(other.peer) && !readyPeers(other).has(computer.peer))
           complain(`L6: at rest ${other.peer} is ready here and we are not ready there`)
         const count = [...computer.host.ends.values()].filter((end) => end.remotePeer === other.peer).length
         if (count > 1) complain(`L6: at rest there are ${count} connections to ${other.peer}`)

@@ -44,8 +44,11 @@ export function createSimulatedToyChain(): SimulatedChain {
     },
     forge({ tree, parent, isInvalid, unixMs, nonce }) {
       const { root, time } = tree.tip
-      const at = Math.max(time + 1, Math.floor(unixMs / 1_000))
-      return chain.mine({ parent: parent === 'tip' ? root : nowhere(nonce), time: at, nonce, isInvalid })
+      // Half of the invalid ones show it at once, the others only when they are judged on their parent.
+      const isLate = isInvalid && nonce % 2 === 0
+      const at = isLate ? time : Math.max(time + 1, Math.floor(unixMs / 1_000))
+      const parentRoot = parent === 'tip' ? root : nowhere(nonce)
+      return chain.mine({ parent: parentRoot, time: at, nonce, isInvalid: isInvalid && !isLate })
     },
     continues(last, append) {
       const tree = chain.createTree()

@@ -31,6 +31,8 @@ export interface DialState {
 }
 
 export interface HostOptions {
+  /** Share of what it sends that nobody can decode. */
+  readonly garbledShare: number
   /** Knows bitswap and not our handshake, and says so (Helia, Kubo). */
   readonly isExchangeOnly: boolean
   readonly time: VirtualTime
@@ -217,7 +219,8 @@ export class SimulatedHost implements LinkOwner {
 
   private send(end: LinkEnd, channel: 'handshake' | 'requests' | 'answers', event: Event, sizeBytes: number): number {
     if (!end.other.owner.isAlive) this.options.sentIntoTheVoid(end)
-    return end.link.send(end.other, channel, event, sizeBytes)
+    const isGarbled = this.options.garbledShare > 0 && this.options.random.chance(this.options.garbledShare)
+    return end.link.send(end.other, channel, isGarbled ? garbled(event) : event, sizeBytes)
   }
 
   /** The stream for the requests of this end breaks: those under way and their answers are lost. */
@@ -231,7 +234,10 @@ export class SimulatedHost implements LinkOwner {
   }
 
   deliver(end: LinkEnd, event: Event, sizeBytes: number): boolean {
-    if (event.type === 'handshake-answered' && !end.handshakeRequests.delete(event.request)) return true
+    const isLateAnswer =
+      (event.type === 'handshake-answered' || event.type === 'handshake-failed') &&
+      !end.handshakeRequests.delete(event.request)
+    if (isLateAnswer) return true
     if (event.type !== 'message-received') {
       this.post(event)
       return true
@@ -267,4 +273,15 @@ export class SimulatedHost implements LinkOwner {
   private post(event: Event, end?: LinkEnd): void {
     if (this.isAlive) this.options.post(event, end)
   }
+}
+
+/** What a host makes of bytes that are no message. */
+function garbled(event: Event): Event {
+  if (event.type === 'handshake-answered') {
+    const { connection, request } = event
+    return { type: 'handshake-failed', connection, request, failure: 'undecodable' }
+  }
+  if (event.type !== 'message-received') return event
+  const { connection } = event
+  return { type: 'peer-misbehaved', connection, misbehaviour: 'undecodable', detail: 'no message of the protocol' }
 }

@@ -58,6 +58,13 @@ export class SimulatedStore {
     return this.bytes.slice(height * size, (height + 1) * size)
   }
 
+  /** Another tab, which holds the lock, has written what is in that store. */
+  copyFrom(other: SimulatedStore): void {
+    this.bytes = other.bytes.slice(0, other.lengthBytes)
+    this.lengthBytes = other.lengthBytes
+    this.work = other.work
+  }
+
   perform(effect: StoreEffect, post: (event: StoreEvent) => void): void {
     if (effect.type === 'load-headers') this.load(effect, post)
     else {

@@ -66,6 +66,7 @@ export class World implements Network {
   addComputer(args: {
     readonly isHonest: boolean
     readonly isExchangeOnly?: boolean
+    readonly garbledShare?: number
     readonly isStoreWritable: boolean
     readonly targets: readonly string[]
     readonly createMachine: (computer: Computer) => Machine
@@ -80,7 +81,7 @@ export class World implements Network {
       name: addressOf(index),
       continues: args.isHonest ? this.options.continues : () => true,
     })
-    const { isHonest, isExchangeOnly = false, targets, createMachine } = args
+    const { isHonest, isExchangeOnly = false, garbledShare = 0, targets, createMachine } = args
     const computer = new Computer({
       network: this,
       index,
@@ -89,6 +90,7 @@ export class World implements Network {
       random,
       isHonest,
       isExchangeOnly,
+      garbledShare,
       targets,
       createMachine,
     })
