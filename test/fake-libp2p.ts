@@ -43,6 +43,8 @@ export interface StreamOpening {
   readonly connection: FakeConnection
   readonly protocol: string
   readonly signal: AbortSignal
+  /** It opens whatever the adapter says by then. */
+  readonly ignoreSignal: () => void
   readonly open: () => PeerStream
   readonly fail: (error: Error) => void
 }
@@ -97,27 +99,28 @@ export class FakeConnection {
       }
       const onAbort = (): void => fail(namedError('AbortError'))
       const open = (): PeerStream => {
-        settle()
         const stream = this.accept()
+        // Failed before: nobody has it.
+        if (!this.#openings.has(fail)) stream.reset()
+        settle()
         resolve(stream as unknown as Stream)
         return stream
       }
       this.#openings.add(fail)
       signal.addEventListener('abort', onAbort)
-      this.onNewStream({ connection: this, protocol, signal, open, fail })
+      const ignoreSignal = (): void => signal.removeEventListener('abort', onAbort)
+      this.onNewStream({ connection: this, protocol, signal, ignoreSignal, open, fail })
     })
   }
 
-  close({ signal }: { signal: AbortSignal }): Promise<void> {
+  /** Waits for as long as it likes, whatever signal it is given. */
+  close(): Promise<void> {
     this.isEndedByUs ||= this.isAlive
     if (this.status === 'open') {
       this.status = 'closing'
       this.onClose()
     }
-    const cut = new Promise<void>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(namedError('AbortError')))
-    })
-    return Promise.race([this.#closed.promise, cut])
+    return this.#closed.promise
   }
 
   abort(): void {
@@ -135,7 +138,7 @@ export class FakeConnection {
   }
 }
 
-/** A dial that the adapter asked for. Rejects at once when it is given up, as libp2p does. */
+/** A dial that the adapter asked for. */
 export interface FakeDial {
   readonly address: Multiaddr
   readonly signal: AbortSignal
@@ -195,7 +198,6 @@ export class FakeLibp2p {
 
   dial(address: Multiaddr, { signal }: { signal: AbortSignal }): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(namedError('AbortError')))
       this.onDial({
         address,
         signal,

@@ -79,14 +79,17 @@ function expectEnds({ events, dialIds, requests }: World): void {
 
 /** What the core was told is what there is. */
 function expectTruth(world: World): void {
-  const { connections, events, mayBeClosed } = world
+  const { askedToClose, connections, events, handshakeStreams, mayBeClosed, unheard } = world
   const claimed = new Set(
     events.flatMap((event) => (event.type === 'dial-succeeded' ? [event.connection as string] : [])),
   )
   expect(world.openConnections().sort()).toEqual(connections.flatMap(({ id, isAlive }) => (isAlive ? [id] : [])).sort())
+  expect(unheard, 'connections that a stream came over before they were told').toEqual([])
+  expect(handshakeStreams.filter(({ status }) => status === 'open').length, 'handshake streams left').toBe(0)
   for (const { id, direction, isAlive, isEndedByUs } of connections) {
     if (direction === 'outbound' && !claimed.has(id))
       expect(isAlive, `${id}, that no dial told of, is open`).toBe(false)
+    if (askedToClose.has(id)) expect(isAlive, `${id}, that was to be closed, is open`).toBe(false)
     if (!mayBeClosed.has(id)) expect(isEndedByUs, `${id} was ended by the adapter for no reason`).toBe(false)
   }
 }

@@ -14,22 +14,32 @@ import { encodeFrame } from '../src/wire/frame.ts'
 import { encodeNodeInfo } from '../src/wire/node-info.ts'
 import { encodeSyncMessage } from '../src/wire/sync-message.ts'
 import { FakeConnection, FakeLibp2p, namedError, OTHER_PEERS } from './fake-libp2p.ts'
-import type { FakeDial, StreamOpening } from './fake-libp2p.ts'
+import type { FakeDial, PeerStream, StreamOpening } from './fake-libp2p.ts'
 import { HEADER_BYTES, INFO } from './interop/libp2p-scripted.ts'
 
 const DIAL_TIMEOUT_MS = 15_000
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Every deadline of the adapter has passed twice by then. */
+const LATE_SECOND = 16
 const QUIET_SECONDS = 40
 /** More promise steps than any chain of ours is long. */
 const SETTLE_STEPS = 60
 export const TIME_STEP_MS = 250
 
 /** What happens to a connection, in any order: an open event may come after the close, twice, or never. */
-const HINTS = ['open-event', 'list', 'unlist', 'dies', 'close-event', 'identified', 'peer-disconnect'] as const
+const HINTS = [
+  'open-event',
+  'list',
+  'unlist',
+  'dies',
+  'close-event',
+  'close-event first',
+  'identified',
+  'peer-disconnect',
+] as const
 /** What the remote does on a stream: of its own to us, or of ours. */
 const REMOTE_STREAMS = ['answers', 'says half', 'says garbage', 'is silent', 'ends', 'resets'] as const
-const OPENINGS = [...REMOTE_STREAMS, 'never opens', 'is unsupported', 'opens late'] as const
+const OPENINGS = [...REMOTE_STREAMS, 'never opens', 'is unsupported', 'opens late', 'opens though given up'] as const
 const DIAL_ENDS = [
   'opens',
   'opens',
@@ -104,6 +114,10 @@ export class World implements HostSink {
   /** The core asked for their end, the library lost them, or their dial was given up: the adapter may close these. */
   readonly mayBeClosed = new Set<string>()
   readonly dialIds: DialId[] = []
+  readonly askedToClose = new Set<string>()
+  readonly handshakeStreams: PeerStream[] = []
+  /** Streams that came over a connection which the core had not been told of by then. */
+  readonly unheard: string[] = []
   readonly requests: { readonly connection: ConnectionId; readonly request: RequestId }[] = []
   readonly host: Host
   readonly libp2p = new FakeLibp2p()
@@ -113,6 +127,8 @@ export class World implements HostSink {
   #gapCount = 0
   /** Time that passes as soon as nothing else moves. */
   #dueMs = 0
+  /** What happens when every deadline of a request is over. */
+  readonly #lateActs: (() => void)[] = []
   stopped: Promise<void> | undefined
   hasStopped = false
 
@@ -180,6 +196,7 @@ export class World implements HostSink {
         if (connection.isAlive) this.libp2p.listed.add(connection)
         else this.libp2p.listed.delete(connection)
       }
+      if (second === LATE_SECOND) for (const act of this.#lateActs) this.#later('long after', act)
       await this.pass(1_000)
     }
   }
@@ -206,13 +223,13 @@ export class World implements HostSink {
   }
 
   #later(label: string, act: () => void): void {
+    void this.#scheduler.schedule(Promise.resolve(), label).then(() => this.#afterGap(act))
+  }
+
+  async #afterGap(act: () => void): Promise<void> {
     const gap = this.#plan.gaps[this.#gapCount++ % this.#plan.gaps.length] ?? 0
-    const task = async (): Promise<void> => {
-      await this.#scheduler.schedule(Promise.resolve(), label)
-      for (let step = 0; step < gap; step++) await Promise.resolve()
-      act()
-    }
-    void task()
+    for (let step = 0; step < gap; step++) await Promise.resolve()
+    act()
   }
 
   #bear(plan: ConnectionPlan, direction: 'inbound' | 'outbound'): FakeConnection {
@@ -233,7 +250,11 @@ export class World implements HostSink {
     for (const hint of plan.hints) this.#later(`${hint} of ${id}`, () => this.#hint(connection, hint))
     for (const { isHandshake, does } of plan.streams) {
       const protocol = isHandshake ? HANDSHAKE_PROTOCOL : SYNC_PROTOCOL
-      this.#later(`a stream on ${id}`, () => this.#converse(this.libp2p.accept(connection, protocol), protocol, does))
+      this.#later(`a stream on ${id}`, () => {
+        this.#converse(this.libp2p.accept(connection, protocol), protocol, does)
+        const isDue = connection.status === 'open' && !this.mayBeClosed.has(id) && this.stopped === undefined
+        if (isDue && !this.openConnections().some((open) => open === id)) this.unheard.push(id)
+      })
     }
     return connection
   }
@@ -252,6 +273,10 @@ export class World implements HostSink {
       case 'close-event':
         connection.die('closed')
         return this.libp2p.emit('connection:close', connection)
+      case 'close-event first':
+        this.mayBeClosed.add(connection.id)
+        this.libp2p.emit('connection:close', connection)
+        return this.#later(`${connection.id} dies`, () => connection.die('closed'))
       case 'identified':
         return this.libp2p.emit('peer:identify', { connection, protocols: [HANDSHAKE_PROTOCOL] })
       case 'peer-disconnect':
@@ -259,9 +284,14 @@ export class World implements HostSink {
     }
   }
 
-  #onNewStream({ protocol, open, fail }: StreamOpening): void {
+  #onNewStream({ protocol, ignoreSignal, open, fail }: StreamOpening): void {
     const does = this.#plan.openings[this.#openingCount++ % this.#plan.openings.length] ?? 'answers'
     if (does === 'never opens') return
+    if (does === 'opens though given up') {
+      ignoreSignal()
+      this.#lateActs.push(() => this.#converse(open(), protocol, 'is silent'))
+      return
+    }
     this.#later(`a stream of ours: it ${does}`, () => {
       if (does === 'is unsupported') fail(namedError('UnsupportedProtocolError'))
       else if (does === 'opens late') this.#later('late', () => this.#converse(open(), protocol, 'answers'))
@@ -269,7 +299,8 @@ export class World implements HostSink {
     })
   }
 
-  #converse(stream: ReturnType<StreamOpening['open']>, protocol: string, does: (typeof REMOTE_STREAMS)[number]): void {
+  #converse(stream: PeerStream, protocol: string, does: (typeof REMOTE_STREAMS)[number]): void {
+    if (protocol === HANDSHAKE_PROTOCOL) this.handshakeStreams.push(stream)
     const message = encodeSyncMessage({ type: 'ping', request: toRequestId(1) })
     const bytes = encodeFrame(protocol === HANDSHAKE_PROTOCOL ? encodeNodeInfo(INFO) : message)
     this.#later('the remote speaks', () => {
@@ -297,7 +328,10 @@ export class World implements HostSink {
 
   #onDial({ address, signal, resolve, reject }: FakeDial): void {
     const plan = this.#plan.dials[Number(address.getComponents()[1]?.value)]
-    if (plan === undefined || plan.end === 'hangs') return
+    if (plan === undefined) return
+    // libp2p races a dial with its signal, so this takes some promise steps and nothing else.
+    signal.addEventListener('abort', () => void this.#afterGap(() => reject(namedError('AbortError'))))
+    if (plan.end === 'hangs') return
     this.#later(`a dial ${plan.end}`, () => {
       if (plan.end === 'fails') return reject(namedError('ECONNREFUSED'))
       // libp2p dials nobody twice: it answers with the connection that there is.
@@ -336,6 +370,7 @@ export class World implements HostSink {
       this.host.perform({ type: 'send-message', connection, message: { type: 'ping', request: toRequestId(which) } })
     } else {
       this.mayBeClosed.add(connection)
+      this.askedToClose.add(connection)
       this.host.perform({ type: 'close-connection', connection, reason: 'unresponsive' })
     }
   }
