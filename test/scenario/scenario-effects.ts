@@ -85,8 +85,10 @@ function formatMessage(message: SyncMessage, headers: ScenarioHeaders): string {
     }
     case 'get-headers':
       return `get-headers ${message.request} locator=${shortList(message.locator, headers)} count=${message.countMax}`
-    case 'get-ancestors':
-      return `get-ancestors ${message.request} roots=${shortList(message.roots, headers)} known=${shortList(message.known, headers)}`
+    case 'get-ancestors': {
+      const [roots, known] = [message.roots, message.known].map((list) => shortList(list, headers))
+      return `get-ancestors ${message.request} roots=${roots} known=${known} count=${message.countMax}`
+    }
   }
 }
 
