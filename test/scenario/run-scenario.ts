@@ -6,12 +6,12 @@ import type { Instant } from '../../src/core/instant.ts'
 import { createLightNodeCore } from '../../src/core/light-node-core.ts'
 import { checkedCore } from '../simulation/invariants.ts'
 import { formatEffects } from './scenario-effects.ts'
-import { parseEvents } from './scenario-events.ts'
+import { parseEvents, WALL_CLOCK_AHEAD } from './scenario-events.ts'
 import type { ScenarioLine, ScenarioStep } from './scenario-file.ts'
 import { parseScenario, quote, refuse, ScenarioError, withOutput } from './scenario-file.ts'
 import { SCENARIO_UNIX_MS, ScenarioHeaders } from './scenario-headers.ts'
 import { ScenarioRequests } from './scenario-requests.ts'
-import { wholeNumber } from './scenario-words.ts'
+import { ScenarioWords, wholeNumber } from './scenario-words.ts'
 
 /** A timer that is still due after so many calls at one moment is stuck. */
 const TIMEOUTS_AT_ONCE_MAX = 100
@@ -89,9 +89,11 @@ class ScenarioRun {
   }
 
   private event(step: ScenarioStep): void {
-    const [, , type, seconds] = step.words
-    if (type === 'wall-clock-ahead') {
-      this.wallAheadMs = wholeNumber(step, seconds) * 1_000
+    const [, , type, ...rest] = step.words
+    if (type === WALL_CLOCK_AHEAD) {
+      const words = new ScenarioWords(step, rest)
+      this.wallAheadMs = words.nextNumber('seconds') * 1_000
+      words.end()
       return
     }
     for (const event of parseEvents(step, { headers: this.headers, requests: this.requests })) {

@@ -48,6 +48,9 @@ const MESSAGES = [
   'refused',
 ] as const
 
+/** `wall-clock-ahead SECONDS` is no event: from that moment on the wall clock is ahead by so much. */
+export const WALL_CLOCK_AHEAD = 'wall-clock-ahead'
+
 const PARSERS: Readonly<Record<string, EventParser>> = {
   // The store: `stored=a1..a5` or nothing in it; numbers of writes and loads are the newest unless said.
   'store-opened': (words, { headers }) => {
@@ -158,7 +161,10 @@ const PARSERS: Readonly<Record<string, EventParser>> = {
 export function parseEvents(line: ScenarioLine, context: ScenarioContext): readonly Event[] {
   const [, , type, ...rest] = line.words
   const parser = PARSERS[type ?? '']
-  if (parser === undefined) refuse(line, `expected one of ${Object.keys(PARSERS).join(', ')}, got ${quote(type)}`)
+  if (parser === undefined) {
+    const known = [...Object.keys(PARSERS), WALL_CLOCK_AHEAD].join(', ')
+    refuse(line, `expected one of ${known}, got ${quote(type)}`)
+  }
   return expandStar(line, rest, context.headers).map((words) => {
     const taken = new ScenarioWords(line, words)
     const event = parser(taken, context)
