@@ -139,7 +139,8 @@ export class ConnectionRules {
       case 'handshake-failed':
         if (connection.asked === event.request) connection.asked = undefined
         if (event.failure !== 'unsupported' && !connection.isHandshaken) connection.hasFailed = true
-        this.checkOnlyThisCloses(connection, effects)
+        // What cannot be decoded is misbehaviour of the peer, not a failure of the connection.
+        if (event.failure !== 'undecodable') this.checkOnlyThisCloses(connection, effects)
         return
       case 'protocols-learnt':
         connection.isExchangeOnly = event.speaksBitswap && !event.speaksHandshake

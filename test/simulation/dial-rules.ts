@@ -32,8 +32,10 @@ export class DialRules {
     }
     if (event.type !== 'handshake-answered') return
     if (this.connections.get(event.connection)?.isMismatched !== true) return
+    // The mismatch may have shown on another connection before, by the time of one handshake at most.
+    const untilMs = nowMs + limits.WRONG_CHAIN_BACKOFF_MS - limits.HANDSHAKE_TIMEOUT_MS
     for (const [address, connection] of this.connectionByAddress) {
-      if (connection === event.connection) this.wrongChainUntilMs.set(address, nowMs + limits.WRONG_CHAIN_BACKOFF_MS)
+      if (connection === event.connection) this.wrongChainUntilMs.set(address, untilMs)
     }
   }
 
