@@ -216,7 +216,6 @@ class Libp2pHost implements Host {
     await Promise.race([Promise.all([stopped, dialsEnded]), cutOff])
     clearTimeout(deadline)
     this.#table.end()
-    this.#sink = undefined
   }
 
   #onOpened(connection: Connection): void {
