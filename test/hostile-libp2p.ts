@@ -19,7 +19,7 @@ import { HEADER_BYTES, INFO } from './interop/libp2p-scripted.ts'
 
 const DIAL_TIMEOUT_MS = 15_000
 const HANDSHAKE_TIMEOUT_MS = 10_000
-/** Every deadline of the adapter has passed twice by then. */
+/** Each deadline of the adapter has passed by the first of these, and twice by the second. */
 const LATE_SECOND = 16
 const QUIET_SECONDS = 40
 /** More promise steps than any chain of ours is long. */
