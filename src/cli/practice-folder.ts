@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openDataFolder, StoreError } from '../nodejs.ts'
+import { makeFolder, openDataFolder, StoreError } from '../nodejs.ts'
 import { CommandError, oneLine, systemCode } from './command-error.ts'
 
 /** DESIGN, "--dev". */
@@ -13,7 +13,7 @@ const MARKER_TEXT = 'This folder was made by rushlight start --dev; --reset empt
 /** Makes the folder and marks a new or empty one as a practice chain's. Throws `CommandError` 2. */
 export async function preparePracticeFolder(directory: string): Promise<void> {
   await orCommandError(directory, async () => {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await makeFolder(directory)
     const names = await readdir(directory)
     if (names.length === 0) await writeFile(join(directory, MARKER_NAME), MARKER_TEXT)
   })

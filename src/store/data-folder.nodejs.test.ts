@@ -87,9 +87,26 @@ describe('a data folder', () => {
     await folder.close()
   })
 
+  test('is made with the folders above it, and left as it is where it is there', async () => {
+    const below = join(directory, 'b', 'c')
+    await (await openDataFolder({ directory: below })).close()
+    await chmod(below, 0o755)
+    await (await openDataFolder({ directory: below })).close()
+    expect((await stat(below)).mode & 0o777).toBe(0o755)
+    expect((await stat(join(directory, 'b'))).mode & 0o777).toBe(0o700)
+  })
+
+  test.runIf(process.platform === 'linux').each(['/proc/rushlight', '/proc/rushlight/data'])(
+    '%s, where no folder can be made, is refused and not tried for ever',
+    async (unusable) => {
+      const message = expect.stringMatching(/^cannot use data folder \/proc\/rushlight.*ENOENT.*$/) as string
+      await expect(openDataFolder({ directory: unusable })).rejects.toMatchObject({ code: 'unavailable', message })
+    },
+  )
+
   test('below a file is refused in one line', async () => {
     await writeFile(join(parent, 'a'), '')
-    const message = expect.stringMatching(/^cannot use data folder .*ENOTDIR.*$/) as string
+    const message = expect.stringMatching(/^cannot use data folder .*EEXIST: file already exists.*$/) as string
     await expect(openDataFolder({ directory })).rejects.toMatchObject({ code: 'unavailable', message })
   })
 

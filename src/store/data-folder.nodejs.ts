@@ -1,6 +1,6 @@
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { lockFolder } from './folder-lock.nodejs.ts'
 import { StoreError } from './store.ts'
 
@@ -20,13 +20,33 @@ export interface DataFolder {
  */
 export async function openDataFolder(options: { readonly directory: string }): Promise<DataFolder> {
   const directory = resolve(options.directory)
-  await orUnavailable(`cannot use data folder ${directory}`, mkdir(directory, { recursive: true, mode: 0o700 }))
+  await orUnavailable(`cannot use data folder ${directory}`, makeFolder(directory))
   const unlock = await lockFolder(directory)
   return {
     directory,
     readOrCreateKey: (create) => readOrCreateKey(join(directory, 'key'), create),
     close: unlock,
   }
+}
+
+/**
+ * Makes a folder, and those above it that are missing, with mode 0700; one that is there stays as it is.
+ * Not by `mkdir` with `recursive`, which tries for ever where the folder above is there and the file system still says
+ * ENOENT, as /proc does.
+ */
+export async function makeFolder(directory: string): Promise<void> {
+  if (await isFolder(directory)) return
+  if (dirname(directory) !== directory) await makeFolder(dirname(directory))
+  try {
+    await mkdir(directory, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have been faster.
+    if (!(await isFolder(directory))) throw error
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true
 }
 
 /**
