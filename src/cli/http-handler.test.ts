@@ -24,6 +24,9 @@ class QuietGateway extends EventTarget {
   loopAgeMs(): number {
     return 0
   }
+  uptimeMs(): number {
+    return 90_000
+  }
   snapshot(): unknown {
     return {
       chain: CHAIN.id,
@@ -136,6 +139,12 @@ test('metrics are in the text format, by names of our own', async () => {
   const names = [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
   expect(names.length).toBeGreaterThan(20)
   expect(names.filter((name) => name?.startsWith('rushlight_') !== true)).toEqual([])
+})
+
+test('the uptime goes on while nothing else changes', async () => {
+  const { get } = await open()
+  expect(JSON.parse((await get('/api/status')).body)).toMatchObject({ uptimeMs: 90_000 })
+  expect((await get('/metrics')).body).toMatch(/^rushlight_uptime_seconds 90$/m)
 })
 
 test('--no-status takes status and metrics away, and leaves the rest', async () => {

@@ -128,7 +128,7 @@ function createRoutes(
   })
   if (options.hasStatus) {
     const metrics = createMetrics(gateway)
-    routes.set('/api/status', () => json(200, statusJson(gateway.snapshot())))
+    routes.set('/api/status', () => json(200, statusJson(gateway.snapshot(), gateway.uptimeMs())))
     routes.set('/metrics', async () => {
       const headers = { 'content-type': metrics.contentType, ...NO_STORE }
       return { statusCode: 200, headers, body: await metrics.read() }

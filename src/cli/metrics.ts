@@ -42,7 +42,7 @@ function addGauges(registry: Registry, gateway: Gateway): void {
   gauge('headers_per_second', 'Headers verified a second, lately.', ({ progress }) => progress.headersPerSecond)
   gauge('store_headers', 'Headers in the store.', ({ store }) => store.headerCount)
   gauge('store_bytes', 'Bytes of the store.', ({ store }) => store.sizeBytes)
-  gauge('uptime_seconds', 'Seconds since the start.', ({ uptimeMs }) => uptimeMs / 1_000)
+  gauge('uptime_seconds', 'Seconds since the start.', () => gateway.uptimeMs() / 1_000)
   gauge('loop_age_seconds', 'Seconds since the loop last turned.', () => gateway.loopAgeMs() / 1_000)
   gauge('last_verified_age_seconds', 'Seconds since a header was last verified.', () => {
     return gateway.lastVerifiedAgoMs() / 1_000

@@ -18,7 +18,7 @@ test('unknown is null, and work is 64 hex digits', () => {
     uptimeMs: 1.5,
     version: '0.1.0',
   }
-  const json = JSON.parse(JSON.stringify(statusJson(snapshot))) as Record<string, unknown>
+  const json = JSON.parse(JSON.stringify(statusJson(snapshot, 2_500.4))) as Record<string, unknown>
   expect(Object.keys(json)).toEqual([
     'chain',
     'genesis',
@@ -31,6 +31,7 @@ test('unknown is null, and work is 64 hex digits', () => {
     'uptimeMs',
     'version',
   ])
+  expect(json['uptimeMs']).toBe(2_500)
   expect(json['head']).toEqual({
     height: 1,
     root: ROOT,

@@ -3,8 +3,11 @@ import type { Head, PeerSnapshot, Snapshot } from '../nodejs.ts'
 /** What JSON can say. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
-/** A snapshot as `/api/status` tells it: unknown is null, work 64 hex digits. */
-export function statusJson(snapshot: Snapshot): Json {
+/**
+ * A snapshot as `/api/status` tells it: unknown is null, work 64 hex digits.
+ * The uptime comes apart, because a snapshot stays the same as long as nothing else changes.
+ */
+export function statusJson(snapshot: Snapshot, uptimeMs: number): Json {
   const { progress, store } = snapshot
   return {
     chain: snapshot.chain,
@@ -24,7 +27,7 @@ export function statusJson(snapshot: Snapshot): Json {
       headerCount: store.headerCount,
       sizeBytes: store.sizeBytes,
     },
-    uptimeMs: Math.round(snapshot.uptimeMs),
+    uptimeMs: Math.round(uptimeMs),
     version: snapshot.version,
   }
 }
