@@ -334,6 +334,7 @@ export class PeerLifecycle {
   }
 
   #surplusDeadlineMs(connection: Connection): number {
+    if ((this.#peers.get(connection.peer)?.connections.size ?? 0) < 2) return Infinity
     const survivor = this.primaryConnection(connection.peer)
     return surplusDeadlineMs({ connection, survivor, ownPeer: this.#options.ownPeer })
   }
