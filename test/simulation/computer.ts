@@ -202,14 +202,15 @@ export class Computer {
     }
     const machine = this.machine
     if (machine.hasWork()) this.step({ type: 'work' })
-    const dueMs = machine.nextTimeout()
+    let dueMs = machine.nextTimeout()
     if (this.inbox.length === 0 && dueMs !== undefined && dueMs <= this.now().monotonicMs) {
       this.step({ type: 'timeout' })
       this.countTimeouts()
+      dueMs = machine.nextTimeout()
     }
     if (machine.hasWork()) this.scheduleTurn(SLICE_MS)
     else if (this.inbox.length > 0) this.scheduleTurn()
-    else this.scheduleWake()
+    else if (dueMs !== undefined) this.scheduleWake(dueMs)
   }
 
   /** Also when nothing is due: an extra call is harmless. */
@@ -219,9 +220,7 @@ export class Computer {
     this.scheduleTurn()
   }
 
-  private scheduleWake(): void {
-    const dueMs = this.machine?.nextTimeout()
-    if (dueMs === undefined) return
+  private scheduleWake(dueMs: number): void {
     const { time } = this.options.network
     const wakeAtMs = Math.max(time.nowMs, Math.ceil(dueMs - this.monotonicBaseMs))
     if (wakeAtMs >= this.wakeAtMs && this.wakeAtMs > time.nowMs) return

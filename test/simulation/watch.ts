@@ -12,7 +12,7 @@ import type { Observer } from './world.ts'
 
 const STEPS_SHOWN = 50
 /** Among so many steps of all, those of the one that failed are looked for. */
-const STEPS_KEPT = 4_096
+const STEPS_KEPT = 1_024
 
 export interface WatchOptions {
   readonly seed: number
