@@ -59,6 +59,8 @@ export class LinkEnd {
   silentUntilMs = 0
   /** Nothing ever arrives here again, not even the close (half-open). */
   isDeaf = false
+  /** Only the other side's close never arrives. */
+  isCloseLost = false
 
   constructor(link: Link, side: LinkSide, direction: 'inbound' | 'outbound') {
     this.link = link
@@ -113,7 +115,7 @@ export class Link {
   /** The far side of a close: travels like data, overtakes what is still under way. */
   sendClose(to: LinkEnd): void {
     const arrive = (): void => {
-      if (to.isClosed || to.isDeaf) return
+      if (to.isClosed || to.isDeaf || to.isCloseLost) return
       if (to.silentUntilMs > this.options.time.nowMs) this.options.time.at(to.silentUntilMs, arrive)
       else to.owner.closeArrived(to)
     }

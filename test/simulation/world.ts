@@ -148,16 +148,20 @@ export class World implements Network {
     this.time.after(from.random.between(0, 60), () => open(link.listener, `${from.address}/inbound`))
   }
 
-  /** A connection that nobody's core asked for: one dialled by a library, or the second of two. */
-  connectUnasked(from: Computer, to: Computer): void {
-    if (!this.canReach(from, to)) return
+  /**
+   * A connection that nobody's core asked for: one dialled by a library, or the second of two. Each side sees it after
+   * its own delay, drawn where it is not given.
+   */
+  connectUnasked(from: Computer, to: Computer, seenAfterMs?: { dialer: number; listener: number }): Link | undefined {
+    if (!this.canReach(from, to)) return undefined
     const link = this.createLink(from, to)
-    for (const end of [link.dialer, link.listener]) {
-      this.time.after(from.random.between(0, 60), () => {
-        const address = end === link.dialer ? to.address : `${from.address}/inbound`
-        ;(end.owner as SimulatedHost).opened(end, { transport: 'simulated', address, isLimited: false })
-      })
-    }
+    const open = (end: LinkEnd, delayMs: number, address: string): void =>
+      this.time.after(delayMs, () =>
+        (end.owner as SimulatedHost).opened(end, { transport: 'simulated', address, isLimited: false }),
+      )
+    open(link.dialer, seenAfterMs?.dialer ?? from.random.between(0, 60), to.address)
+    open(link.listener, seenAfterMs?.listener ?? from.random.between(0, 60), `${from.address}/inbound`)
+    return link
   }
 
   computerOf(host: SimulatedHost): Computer | undefined {
