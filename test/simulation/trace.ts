@@ -70,21 +70,3 @@ function formatField(value: unknown): string {
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
-
-/** A number that two equal traces share and two different ones hardly ever do (FNV-1a, twice 32 bits). */
-export class TraceHash {
-  private low = 0x811c9dc5
-  private high = 0x6c62272e
-
-  add(text: string): void {
-    for (let index = 0; index < text.length; index += 1) {
-      const code = text.charCodeAt(index)
-      this.low = Math.imul(this.low ^ code, 0x01000193)
-      this.high = Math.imul(this.high ^ (code + index), 0x01000193)
-    }
-  }
-
-  get text(): string {
-    return [this.high, this.low].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('')
-  }
-}
