@@ -284,6 +284,21 @@ describe('connections', () => {
   })
 })
 
+test('a peer that stays does not keep all that came and went in memory', () => {
+  const kit = createKit()
+  kit.handshake(kit.open('stays', SMALLER))
+  const comeAndGo = (index: number): void => {
+    const connection = kit.open(`${index}-${kit.notices.length}`, toPeerId(`peer${index}`))
+    kit.handshake(connection)
+    kit.close(connection)
+  }
+  for (let index = 0; index <= limits.REMEMBERED_PEERS_MAX; index += 1) comeAndGo(index)
+  comeAndGo(limits.REMEMBERED_PEERS_MAX)
+  expect(kit.notices.at(-1)).toMatchObject({ type: 'gone', generation: 2 })
+  comeAndGo(0)
+  expect(kit.notices.at(-1)).toMatchObject({ type: 'gone', generation: 1 })
+})
+
 test('whatever happens in whatever order: ready and gone alternate, and nothing is left after every close', () => {
   const step = fc.record({
     action: fc.constantFrom('open', 'handshake', 'mismatch', 'close', 'misbehave', 'timeout'),

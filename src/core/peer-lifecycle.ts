@@ -70,7 +70,7 @@ export class PeerLifecycle {
   readonly #connections = new Map<ConnectionId, Connection>()
   /** Peers with at least one connection. */
   readonly #peers = new Map<PeerId, Peer>()
-  /** Generations outlive connections; bounded by REMEMBERED_PEERS_MAX. */
+  /** Generations outlive connections; bounded by REMEMBERED_PEERS_MAX, oldest forgotten first, ready peers never. */
   readonly #generations = new Map<PeerId, number>()
   readonly #strikes = new StrikeBook()
   #readyCount = 0
@@ -415,7 +415,6 @@ export class PeerLifecycle {
     for (const oldest of this.#generations.keys()) {
       if (this.#generations.size <= limits.REMEMBERED_PEERS_MAX) break
       if (!this.isReady(oldest)) this.#generations.delete(oldest)
-      else break
     }
     this.#options.notices.push({ type: 'ready', peer: peerId, generation: peer.generation, info })
     this.#options.dials.peerReady(peerId)
