@@ -88,6 +88,8 @@ export const ANNOUNCED_HEADERS_MAX = 8
 /** Announced headers whose parent is missing, kept with their bytes. */
 export const ORPHANS_MAX = 10_000
 export const ORPHAN_BYTES_MAX: number = 1024 * 1024
+/** Announcements kept beside one missing parent: no honest chain forks so often at one header. More are fetched later. */
+export const ORPHANS_PER_ROOT_MAX = 64
 /** Invariant S6: missing roots that one announcer may make us look for. */
 export const WANTED_ROOTS_PER_PEER_MAX = 1_000
 /** Missing roots that we look for in all; the oldest of the announcer with the most gives way. */

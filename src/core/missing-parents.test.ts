@@ -92,6 +92,35 @@ test('orphans over the bound in bytes give way, however few they are', () => {
   expect(missing.orphanBytes).toBeLessThanOrEqual(limits.ORPHAN_BYTES_MAX)
 })
 
+test('one missing parent holds no more than its share of orphans, whoever announces them', () => {
+  const { missing } = createKit()
+  const headers = new Uint8Array(8 * 80)
+  for (let index = 0; index < 20_000; index += 1) {
+    missing.add({
+      parent: root(0),
+      headers,
+      last: root(1 + index),
+      headerCount: 8,
+      peer: index % 2 === 0 ? ALICE : BOB,
+    })
+  }
+  expect(missing.orphanBytes).toBe(limits.ORPHANS_PER_ROOT_MAX * headers.length)
+  expect(missing.take(root(0))).toHaveLength(limits.ORPHANS_PER_ROOT_MAX)
+})
+
+test('what peers announced that have left gives way first', () => {
+  const { missing, failed, add } = createKit()
+  add(0, ALICE)
+  for (let peer = 0; missing.size < limits.WANTED_ROOTS_MAX - 1; peer += 1) {
+    const name = toPeerId(`peer${peer}`)
+    for (let each = 0; each < 999 && missing.size < limits.WANTED_ROOTS_MAX - 1; each += 1) add(missing.size, name)
+  }
+  add(20_000, BOB)
+  missing.peerGone(BOB)
+  add(20_001, ALICE)
+  expect(failed).toEqual(['20000 evicted'])
+})
+
 test("a liar's announcements are dropped, those that others share stay", () => {
   const { missing, failed, add } = createKit()
   add(1, ALICE)

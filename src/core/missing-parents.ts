@@ -10,13 +10,13 @@ interface Orphan {
 }
 
 interface Wanted {
-  /** Who announced a child of it, first to last; bounded by ready peers. */
+  /** Ready peers that announced a child of it, first to last. */
   readonly announcers: Set<PeerId>
   /** Who was asked and could not say; not asked again. */
   readonly tried: Set<PeerId>
   /** Who owes us an answer. */
   askedOf: PeerId | undefined
-  /** Bounded by ORPHANS_MAX and ORPHAN_BYTES_MAX in all. */
+  /** Bounded by ORPHANS_PER_ROOT_MAX, and by ORPHANS_MAX and ORPHAN_BYTES_MAX in all. */
   readonly orphans: Orphan[]
 }
 
@@ -71,7 +71,8 @@ export class MissingParents {
       this.#countByPeer.set(args.peer, (this.#countByPeer.get(args.peer) ?? 0) + 1)
     }
     this.#wanted.set(args.parent, wanted)
-    if (!wanted.orphans.some((orphan) => orphan.last === args.last)) {
+    const hasRoom = wanted.orphans.length < limits.ORPHANS_PER_ROOT_MAX
+    if (hasRoom && !wanted.orphans.some((orphan) => orphan.last === args.last)) {
       const { last, headerCount, peer } = args
       wanted.orphans.push({ headers: args.headers.slice(), last, headerCount, peer })
       this.#orphanCount += args.headerCount
@@ -81,7 +82,7 @@ export class MissingParents {
     return true
   }
 
-  /** Over a bound, the oldest root of the announcer with the most gives way. */
+  /** Over a bound, a root whose announcers have left gives way, else the oldest of the announcer with the most. */
   #evict(newest: Root): void {
     while (
       this.#wanted.size > limits.WANTED_ROOTS_MAX ||
@@ -99,6 +100,7 @@ export class MissingParents {
     const counts = new Map<PeerId, { count: number; oldest: Root }>()
     for (const [root, wanted] of this.#wanted) {
       if (root === except) continue
+      if (wanted.announcers.size === 0) return root
       for (const peer of wanted.announcers) {
         const entry = counts.get(peer)
         if (entry === undefined) counts.set(peer, { count: 1, oldest: root })
@@ -162,6 +164,7 @@ export class MissingParents {
     for (const wanted of this.#wanted.values()) {
       if (wanted.askedOf === peer) wanted.askedOf = undefined
       wanted.tried.delete(peer)
+      this.#forgetAnnouncer(wanted, peer)
     }
   }
 
