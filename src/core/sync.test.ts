@@ -450,6 +450,28 @@ describe('announcements', () => {
     const types = second.requests().map(({ type }) => type)
     expect(types).toContain('get-ancestors')
   })
+
+  test('missing parents that waited for the end of a range are asked for when its peer stalls', () => {
+    const world = new World()
+    const [slow, other] = [world.join('a'), world.join('b')]
+    other.serve(treeOf(new Uint8Array(0)))
+    const [request] = slow.requests()
+    const headers = mine({ count: 10 })
+    const { root, height, work } = treeOf(headers).tip
+    const head = { root, height, work }
+    if (request?.type !== 'get-headers') fail('get-headers')
+    slow.send({
+      type: 'headers',
+      request: request.request,
+      headers: headers.subarray(0, 5 * SIZE),
+      hasMore: true,
+      head,
+    })
+    other.announce(last(mine({ count: 20, salt: 1 })))
+    expect(other.requests()).toEqual([])
+    world.advance(limits.REQUEST_TIMEOUT_MS)
+    expect(other.requests().map(({ type }) => type)).toContain('get-ancestors')
+  })
 })
 
 describe('the store', () => {
@@ -509,6 +531,49 @@ describe('the store', () => {
     world.send({ type: 'store-became-writable', headerCount: 6, samples })
     const persist = world.effects.find((effect) => effect.type === 'persist')
     expect(persist?.type === 'persist' && [persist.truncateTo, persist.append.length / SIZE]).toEqual([6, 5])
+  })
+
+  test('a store that may be written before it is verified is not cut off where verification stands', () => {
+    const mined = mine({ count: 601 })
+    const headers = new Uint8Array([...genesis, ...mined.subarray(0, 600 * SIZE)])
+    const world = new World({ store: headers, isWritable: false })
+    world.send({ type: 'headers-loaded', fromHeight: 0, headers })
+    const now = { monotonicMs: 0, unixMs: START_UNIX_MS }
+    world.effects.push(...world.core.handleWork(now))
+    expect(world.height).toBeLessThan(600)
+    const samples = [600, 0].map((height) => ({ height, header: headers.slice(height * SIZE, (height + 1) * SIZE) }))
+    world.send({ type: 'store-became-writable', headerCount: 601, samples })
+    world.settle()
+    expect(world.height).toBe(600)
+    expect(world.effects.filter(({ type }) => type === 'persist')).toEqual([])
+    world.join('a').serve(treeOf(mined))
+    const persist = world.effects.find((effect) => effect.type === 'persist')
+    expect(persist?.type === 'persist' && [persist.truncateTo, persist.append.length / SIZE]).toEqual([601, 1])
+  })
+
+  test('stored headers are read no more than one load ahead of their verification', () => {
+    const headerCount = limits.HEADERS_PER_LOAD * 4
+    const core = createLightNodeCore({
+      chain,
+      ownPeer: toPeerId('own'),
+      agent: 'test',
+      peers: [],
+      maxPeers: 8,
+      seed: 1,
+      isAuthority: false,
+    })
+    const now = { monotonicMs: 0, unixMs: START_UNIX_MS }
+    const lastHeader = genesis.slice()
+    const opened: Event = { type: 'store-opened', headerCount, lastHeader, work: 5n, isWritable: true }
+    let loads = core.handle(opened, now).filter(({ type }) => type === 'load-headers')
+    let loadedCount = 0
+    for (let load = loads[0]; load?.type === 'load-headers'; load = loads[0]) {
+      const { fromHeight, count } = load
+      loadedCount += 1
+      const loaded: Event = { type: 'headers-loaded', fromHeight, headers: new Uint8Array(count * SIZE) }
+      loads = core.handle(loaded, now).filter(({ type }) => type === 'load-headers')
+    }
+    expect(loadedCount).toBe(2)
   })
 })
 

@@ -302,7 +302,10 @@ export class HeaderSync {
     peer.stalledUntilMs = untilMs ?? now.monotonicMs + limits.STALL_COOLDOWN_MS
     // A first question that is due stays due (S2).
     if (peer.askAtMs > now.monotonicMs) peer.askAtMs = peer.stalledUntilMs
-    if (this.#syncPeer === peer.peer) this.#syncPeer = undefined
+    if (this.#syncPeer !== peer.peer) return
+    this.#syncPeer = undefined
+    // The question for missing parents waited for the end of its range.
+    this.#walk.askSoon(now.monotonicMs)
   }
 
   // What verification found.

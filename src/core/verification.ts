@@ -52,6 +52,8 @@ export class Verification {
   readonly #options: VerificationOptions
   /** Own headers that came before the stored ones were verified; bounded by QUEUED_BATCHES_MAX. */
   #heldOwn: Uint8Array[] = []
+  /** The lock was ours before the stored headers were verified. */
+  #becameWritable: StoreBecameWritable | undefined
 
   constructor(options: VerificationOptions) {
     this.#options = options
@@ -211,8 +213,10 @@ export class Verification {
       return
     }
     const { last } = this.#options.tree.inspect(headers)
+    const isFirst = this.queue.isEmpty
     this.queue.push({ source: { type: 'store', fromHeight }, headers, headerCount, last })
-    this.stored.loadMore()
+    // One load ahead of verification and no more: a disk is faster than that.
+    if (isFirst) this.stored.loadMore()
   }
 
   loadFailed(event: LoadFailed, now: Instant): void {
@@ -229,11 +233,15 @@ export class Verification {
     const matchingCount = this.stored.headerCount === 0 ? 0 : tree.tip.height + 1
     if (this.stored.isWritable) this.writer.enable(matchingCount, now.monotonicMs)
     else this.writer.matched(matchingCount)
+    if (this.#becameWritable !== undefined) this.storeBecameWritable(this.#becameWritable, now)
     for (const headers of this.#heldOwn.splice(0)) this.submit(headers)
     this.#options.onRunning(now)
   }
 
+  /** Waits for the stored headers to be verified: until then a longer store would seem to differ, and be cut off. */
   storeBecameWritable(event: StoreBecameWritable, now: Instant): void {
+    this.#becameWritable = event
+    if (!this.isRunning) return
     const { tree } = this.#options
     const match = event.samples.find(({ height, header }) => tree.summary(height)?.root === tree.rootOf(header))
     this.writer.enable(match === undefined ? 0 : match.height + 1, now.monotonicMs)
