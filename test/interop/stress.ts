@@ -16,7 +16,7 @@ const LIVE_MS_MAX = 8_000
 const HEADERS_BEFORE = 20
 const HEADERS_MORE = 5
 /** A hang limit: every deadline by which the gateway lets go of somebody is at most 30 s. */
-const LET_GO_MS_MAX = 90_000
+const LET_GO_MS_MAX = 60_000
 
 /**
  * `count` fake peers, `atOnce` at a time. With `areSilentOnesToStay` those of the last crowd that are not ready stay
