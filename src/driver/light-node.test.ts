@@ -167,6 +167,23 @@ test('an answer that waited in the inbox while we slept counts: nothing timed ou
   expect(lightNode.snapshot()).toMatchObject({ status: 'synced', peers: [{ strikes: 0 }] })
 })
 
+test('a store whose last header cannot be read is given back when the start fails', async () => {
+  const memory = createMemoryStore(STORE_OPTIONS)
+  const opened = await memory.open()
+  let isClosed = false
+  const unreadable = new StoreError('read-failed', 'the disk is gone')
+  const { lightNode, host } = createRig({
+    store: {
+      ...forward(memory),
+      open: async () => ({ ...opened, headerCount: 3 }),
+      read: () => Promise.reject(unreadable),
+      close: () => Promise.resolve(void (isClosed = true)),
+    },
+  })
+  await expect(lightNode.start()).rejects.toBe(unreadable)
+  expect([isClosed, host.isStarted]).toEqual([true, false])
+})
+
 test('a store that cannot be closed: stop says so, and everybody else is let go all the same', async () => {
   const memory = createMemoryStore(STORE_OPTIONS)
   const broken = new Error('the disk is gone')
@@ -234,6 +251,22 @@ test('a listener that stops the light node hears the rest of that moment, and st
   await open(rig)
   await answerHandshake(rig)
   expect(heard).toEqual(['connecting', 'peer-ready', 'syncing', 'peer-gone', 'stopped'])
+})
+
+test('a listener that hears of the end and stops once more is given the stop that is under way', async () => {
+  let stoppedCount = 0
+  const rig = createRig({ onStopped: () => Promise.resolve(void (stoppedCount += 1)) })
+  const { clock, lightNode } = rig
+  const stops: Promise<void>[] = []
+  lightNode.addEventListener('peer-gone', () => stops.push(lightNode.stop()))
+  await lightNode.start()
+  await run(clock)
+  await open(rig)
+  await answerHandshake(rig)
+  stops.push(lightNode.stop())
+  expect(new Set(stops).size).toBe(1)
+  await Promise.all(stops)
+  expect([stops.length, stoppedCount]).toEqual([2, 1])
 })
 
 test('why nothing is written is told until the store may be written', async () => {

@@ -211,7 +211,12 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop()
+    if (this.#stopped === undefined) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      // First: a listener that hears of the end may stop us again.
+      this.#stopped = promise
+      this.#stop().then(resolve, reject)
+    }
     return this.#stopped
   }
 

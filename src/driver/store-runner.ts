@@ -36,11 +36,17 @@ export class StoreRunner {
     this.#onWritable = options.onWritable
   }
 
-  /** Opens the store and tells the core what is in it. Rejects with `StoreError`. */
+  /** Opens the store and tells the core what is in it. Rejects with `StoreError`; then the store is closed. */
   async open(): Promise<OpenedStore> {
     const opened = await this.#store.open()
     const { headerCount, work, isWritable } = opened
-    const lastHeader = headerCount > 0 ? await this.#headerAt(headerCount - 1) : undefined
+    let lastHeader: Uint8Array | undefined
+    try {
+      lastHeader = headerCount > 0 ? await this.#headerAt(headerCount - 1) : undefined
+    } catch (error) {
+      await this.#store.close()
+      throw error
+    }
     this.#post({
       type: 'store-opened',
       headerCount: lastHeader === undefined ? 0 : headerCount,
