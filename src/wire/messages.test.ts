@@ -148,6 +148,13 @@ test('an unknown answer, a missing field and a field that comes twice are refuse
   expect(() => decode(new ProtobufWriter().varint(1, 3).varint(2, 7).varint(2, 7).finish())).toThrow('got it twice')
 })
 
+test('an announcement does not hold on to its frame, however much that was padded', () => {
+  const announce = encodeSyncMessage({ type: 'announce', headers: new Uint8Array(80).fill(7), head: claimed })
+  const padding = new ProtobufWriter().bytes(99, new Uint8Array(10_000)).finish()
+  const message = decode(Uint8Array.of(...announce, ...padding))
+  expect(message.type === 'announce' && message.headers.buffer.byteLength).toBe(80)
+})
+
 const info: NodeInfo = { chain: 'bitcoin:mainnet', genesis: claimed.root, head: claimed, serves: [], agent: 'a' }
 
 test('an agent of 65 characters, or with a control character, is refused on both sides', () => {

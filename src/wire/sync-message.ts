@@ -89,7 +89,10 @@ export function encodeSyncMessage(message: SyncMessage): Uint8Array {
   return writer.finish()
 }
 
-/** The message holds views of `bytes`, which must not change any more. Throws `WireError`. */
+/**
+ * The message holds views of `bytes`, which must not change any more; an announcement a copy, because it may be held for
+ * long and its frame may be padded to many times its size. Throws `WireError`.
+ */
 export function decodeSyncMessage(
   bytes: Uint8Array,
   { headerSizeBytes }: { readonly headerSizeBytes: number },
@@ -99,7 +102,7 @@ export function decodeSyncMessage(
   if (kind > ANSWER_KIND_MAX) {
     if (kind !== KINDS.announce) return { type: 'unknown-notice' }
     const headers = takeHeaders({ fields, headerSizeBytes, countMin: 1, countMax: ANNOUNCED_HEADERS_MAX })
-    return { type: 'announce', headers, head: takeClaimedHead(fields, HEAD) }
+    return { type: 'announce', headers: headers.slice(), head: takeClaimedHead(fields, HEAD) }
   }
   const request = toRequestId(fields.varint(REQUEST, 'request'))
   if (kind <= REQUEST_KIND_MAX) return decodeRequest(fields, kind, request)
