@@ -32,3 +32,24 @@ test('requests that the core never answers hold a peer up for 30 ticks, not for 
   await settled()
   expect(offered).toEqual([1, 2, 3, 4, 5, 6])
 })
+
+test('a request number that waits for its answer cannot be used again: the stream is reset and the peer told of', async () => {
+  const offered: string[] = []
+  const posted: string[] = []
+  const link = new SyncLink({
+    connection: {} as Connection,
+    id: toConnectionId('a'),
+    headerSizeBytes: 80,
+    post: ({ type }) => posted.push(type),
+    offer: async ({ message }) => void offered.push(message.type),
+  })
+  const stream = new FakeStream()
+  link.accept(stream as unknown as Stream)
+  const request = toRequestId(1)
+  stream.receive(encodeFrame(encodeSyncMessage({ type: 'ping', request })))
+  await settled()
+  link.send({ type: 'pong', request })
+  for (let count = 0; count < 2; count++) stream.receive(encodeFrame(encodeSyncMessage({ type: 'ping', request })))
+  await settled()
+  expect([offered, posted]).toEqual([['ping', 'ping'], ['peer-misbehaved']])
+})

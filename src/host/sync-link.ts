@@ -146,6 +146,10 @@ export class SyncLink {
       case 'get-headers':
       case 'get-ancestors':
       case 'ping':
+        // One number for many would slip past the bound on requests that wait.
+        if (inbound.unanswered.has(message.request)) {
+          throw undecodable('a request number that is not in use', String(message.request))
+        }
         inbound.unanswered.set(message.request, 0)
         await this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
         break
