@@ -87,6 +87,7 @@ test.each([
   [undefined, false],
   [null, false],
   [{ directory: 1 }, false],
+  [{ directory: '' }, false],
 ])('a store of %o names a folder: %s', (store, isFolder) => {
   expect(isDirectory(store as LightNodeOptions['store'])).toBe(isFolder)
 })

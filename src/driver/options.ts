@@ -49,8 +49,9 @@ export function checkOptions(args: {
   }
 }
 
+/** The empty name is none: it would mean the current folder. */
 export function isDirectory(store: StoreOption | undefined): store is { readonly directory: string } {
-  return typeof store === 'object' && store !== null && typeof store.directory === 'string'
+  return typeof store === 'object' && store !== null && typeof store.directory === 'string' && store.directory !== ''
 }
 
 /** Throws `LightNodeError('invalid-option')`. */
