@@ -29,6 +29,13 @@ test('an unknown network is refused with the names of those there are', () => {
   expect(() => bitcoin('toString' as BitcoinNetwork)).toThrow(RangeError)
 })
 
+test('work that is no bigint is refused', () => {
+  for (const minimumChainWork of [5, '5', null, -1n]) {
+    const expected = `expected minimumChainWork as a bigint from 0n, got ${String(minimumChainWork)}`
+    expect(() => bitcoin('regtest', { minimumChainWork: minimumChainWork as bigint })).toThrow(new RangeError(expected))
+  }
+})
+
 test('a header is decoded into its fields', () => {
   const bytes = NETWORKS.mainnet.genesisHeader
   expect(decodeHeader(bytes)).toEqual({

@@ -17,8 +17,12 @@ export interface BitcoinOptions {
   readonly minimumChainWork?: bigint
 }
 
-/** The rules of one of Bitcoin's networks. Throws `RangeError` naming the known networks when this is none of them. */
+/** The rules of one of Bitcoin's networks. Throws `RangeError` naming what is known when an argument is none of it. */
 export function bitcoin(network: BitcoinNetwork, options: BitcoinOptions = {}): Chain {
+  const { minimumChainWork = 0n } = options
+  if (typeof minimumChainWork !== 'bigint' || minimumChainWork < 0n) {
+    throw new RangeError(`expected minimumChainWork as a bigint from 0n, got ${String(minimumChainWork)}`)
+  }
   return createBitcoinChain({ network, ...options })
 }
 
