@@ -10,6 +10,8 @@ import type { Cause } from './machine.ts'
 
 /** A peer that became ready is asked for headers at once, or when the light node has read its own store. */
 const FIRST_ASK_MS_MAX = 30_000
+/** All ready peers are looked at that often; more would be most of a simulation's time. */
+const LOOK_EVERY_MS = 1_000
 const ASK_GRACE_MS = 60_000
 
 interface Asked {
@@ -30,6 +32,7 @@ export class SyncRules {
   private readonly connections: ConnectionRules
   private readonly peers = new Map<PeerId, ReadyPeer>()
   private work = -1n
+  private nextLookMs = 0
 
   constructor(connections: ConnectionRules) {
     this.connections = connections
@@ -47,7 +50,12 @@ export class SyncRules {
       case 'clock-jumped':
         for (const peer of this.peers.values()) {
           peer.lastAskedMs = nowMs
-          for (const asked of peer.inFlight.values()) asked.deadlineMs += Math.max(0, event.aheadMs)
+          const aheadMs = Math.max(0, event.aheadMs)
+          for (const [kind, asked] of peer.inFlight) {
+            // What was over before the jump stays over.
+            if (asked.deadlineMs <= nowMs - aheadMs) peer.inFlight.delete(kind)
+            else asked.deadlineMs += aheadMs
+          }
         }
         return
       default:
@@ -115,9 +123,9 @@ export class SyncRules {
   }
 
   after(cause: Cause, nowMs: number): void {
-    if (cause.type !== 'timeout') return
+    if (cause.type !== 'timeout' || nowMs < this.nextLookMs) return
+    this.nextLookMs = nowMs + LOOK_EVERY_MS
     for (const [id, peer] of this.peers) {
-      for (const [kind, asked] of peer.inFlight) if (asked.deadlineMs <= nowMs) peer.inFlight.delete(kind)
       if (!peer.servesHeaders) continue
       const sinceMs = nowMs - peer.lastAskedMs
       if (!peer.hasBeenAsked && sinceMs > FIRST_ASK_MS_MAX) broken('S2', `${id} is ready and was not asked for headers`)
