@@ -67,7 +67,8 @@ async function openableStore(
     return { store: alreadyOpen(store, opened), storeReason: undefined }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
-    if (error.code !== 'unavailable') throw new LightNodeError('store-unavailable', error.message, { cause: error })
+    const code = error.code === 'wrong-chain' ? error.code : 'store-unavailable'
+    if (error.code !== 'unavailable') throw new LightNodeError(code, error.message, { cause: error })
     return { store: createMemoryStore(storeOptions), storeReason: error.message }
   }
 }

@@ -34,7 +34,6 @@ export { BITCOIN_NETWORKS } from './chain/bitcoin/networks.ts'
 export { defaultDataDirectory, makeFolder, openDataFolder } from './store/data-folder.nodejs.ts'
 export { createFileStore } from './store/file.nodejs.ts'
 export { addressProblem } from './host/address.ts'
-export { HostError } from './host/host.ts'
 export { StoreError } from './store/store.ts'
 
 const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets']
@@ -101,7 +100,7 @@ export interface Gateway extends LightNode {
   uptimeMs(): number
 }
 
-/** Rejects with `LightNodeError` or, where it cannot listen, with what the operating system said as `cause`. */
+/** Rejects with `LightNodeError`; where it cannot listen, with what the operating system said among its causes. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { chain, host, port, peers, announce, isAuthority, log, httpRequestHandler, allowUpgrade } = options
   const ip = isIPv6(host) ? 'ip6' : 'ip4'
@@ -201,8 +200,9 @@ function asLightNodeError(error: unknown): unknown {
   if (error instanceof StoreError) {
     return new LightNodeError(storeErrorCode(error), error.message, { cause: error })
   }
-  if (error instanceof HostError && error.code === 'invalid-address') {
-    return new LightNodeError('invalid-address', error.message, { cause: error })
+  if (error instanceof HostError) {
+    const code = error.code === 'listen-failed' ? 'invalid-option' : error.code
+    return new LightNodeError(code, error.message, { cause: error })
   }
   return error
 }

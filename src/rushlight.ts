@@ -5,5 +5,8 @@ export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
 export { VERSION } from './driver/version.ts'
 
-/** Starts a light node. Rejects with `LightNodeError`: `invalid-option`, `invalid-address`, `store-unavailable`, `store-locked`. */
+/**
+ * Starts a light node. Rejects with `LightNodeError`: `invalid-option`, `invalid-address`, `wrong-chain`, `store-unavailable`,
+ * `store-locked`, `quota-exceeded`.
+ */
 export declare const createLightNode: CreateLightNode

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { HostError, LightNodeError, startGateway, StoreError, type Gateway, type Log } from '../nodejs.ts'
+import { LightNodeError, startGateway, StoreError, type Gateway, type Log } from '../nodejs.ts'
 import type { Call, Command } from './command.ts'
 import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
 import { logEvents } from './event-lines.ts'
@@ -191,7 +191,7 @@ async function openGateway(args: {
 /** Told by the machine or about the call, not a bug. */
 function isExpected(error: unknown): error is Error {
   if (error instanceof LightNodeError || error instanceof StoreError) return true
-  return error instanceof Error && (error instanceof HostError || systemCode(error) !== undefined)
+  return error instanceof Error && systemCode(error) !== undefined
 }
 
 /** What to open in a browser on this machine. */

@@ -92,7 +92,8 @@ test('an address to listen on that is none, and one in use, leave nothing behind
   const other = await create(await makeFolder(), { listen: ['/ip4/127.0.0.1/tcp/0'] })
   const [inUse = ''] = other.addresses
   const listen = [inUse.replace(/\/p2p\/.*/, '')]
-  await expect(create(directory, { listen })).rejects.toThrow(/port is in use/)
+  const failure = await failureOf(create(directory, { listen }))
+  expect(failure).toMatchObject({ code: 'invalid-option', message: expect.stringMatching(/port is in use/) })
   await create(directory)
   expect(await readdir(directory)).toContain('headers.log')
 })
