@@ -157,7 +157,9 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     if (this.#stopped !== undefined) throw stoppedError()
     if (this.#isReady) return
     const { hasTargets, peers } = this.#core.view()
-    if (!hasTargets && this.#connects.size === 0 && !this.#parts.isAuthority && peers.length === 0) {
+    // A connection that is being closed, as that to a peer of another chain, leads to nobody.
+    const isAlone = peers.every(({ state }) => state === 'closing')
+    if (!hasTargets && this.#connects.size === 0 && !this.#parts.isAuthority && isAlone) {
       throw new LightNodeError('no-peers', 'expected somebody to connect to, got no peers and no connect under way')
     }
     await orAborted(this.#readiness.promise, options.signal)

@@ -128,6 +128,8 @@ test('a peer of another chain is refused, with both chains named', async () => {
   await expect(failure).rejects.toThrow(/bitcoin:regtest.*bitcoin:testnet4/)
   expect(warnings.map(({ detail }) => detail).join()).toMatch(/testnet4/)
   expect(ready).toEqual([])
+  // Its connection is being closed and is nobody to wait for.
+  expect(await codeOf(lightNode.ready())).toBe('no-peers')
 })
 
 test('a configured peer of another chain is a warning, and never ready', async () => {
