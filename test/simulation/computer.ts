@@ -131,10 +131,9 @@ export class Computer {
     this.scheduleTurn()
   }
 
-  /** After a sleep: the clock's event comes before or after what is queued, but before any timer. */
-  wake(event: Event, isFirst: boolean): void {
-    if (isFirst) this.inbox.unshift(event, undefined)
-    else this.inbox.push(event, undefined)
+  /** After a sleep: a driver notices it at the beginning of its turn, before all that is queued. */
+  wake(event: Event): void {
+    this.inbox.unshift(event, undefined)
     this.scheduleTurn()
   }
 

@@ -115,7 +115,7 @@ export class Faults {
     this.world.time.after(durationMs, () => {
       if (!computer.isUp) return
       if (stands) computer.holdMonotonicClock(durationMs)
-      computer.wake({ type: 'clock-jumped', aheadMs: stands ? 0 : durationMs }, this.random.chance(0.5))
+      computer.wake({ type: 'clock-jumped', aheadMs: stands ? 0 : durationMs })
     })
   }
 
