@@ -69,6 +69,12 @@ export function endOf(
   return { failure: { code: 'peer-refused', detail: `${peer}: refused: too many connections, or banned` } }
 }
 
+/** Why a dial that led to such a peer is no success. */
+export function exchangeOnlyFailure(peer: PeerId): ConnectFailure {
+  const detail = `${peer}: speaks bitswap and not our handshake: good for blocks, not for headers`
+  return { code: 'peer-refused', detail }
+}
+
 /** Of two connections to one peer both sides prefer the one that the smaller id dialled, then the older one. */
 export function isPreferred(args: { connection: Connection; to: Connection; ownPeer: PeerId }): boolean {
   const { connection, to, ownPeer } = args

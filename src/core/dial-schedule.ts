@@ -203,6 +203,15 @@ export class DialSchedule {
     }
   }
 
+  /** The connection lives, but its peer will not be ready: whoever waits for that is told; a kept target stays as it is. */
+  neverReady(args: { connection: ConnectionId; failure: ConnectFailure }): void {
+    for (const target of this.#targets.values()) {
+      if (target.state.phase !== 'handshaking' || target.state.connection !== args.connection) continue
+      for (const token of target.tokens.splice(0)) this.#settle(token, args.failure)
+      if (!target.isKept) this.#targets.delete(target.address)
+    }
+  }
+
   /** any → suspended: the app does not want this peer for now. */
   suspend(peer: PeerId): void {
     for (const target of this.#targets.values()) {

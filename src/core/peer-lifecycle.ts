@@ -1,6 +1,14 @@
 import { assert } from './assert.ts'
 import type { Connection } from './connection.ts'
-import { createConnection, endOf, isHandshaken, isPending, isPreferred, surplusDeadlineMs } from './connection.ts'
+import {
+  createConnection,
+  endOf,
+  exchangeOnlyFailure,
+  isHandshaken,
+  isPending,
+  isPreferred,
+  surplusDeadlineMs,
+} from './connection.ts'
 import type { DialSchedule } from './dial-schedule.ts'
 import type { CloseReason, Effect } from './effect.ts'
 import type {
@@ -172,7 +180,9 @@ export class PeerLifecycle {
       return
     }
     if (this.isReady(event.peer)) dials.peerReady(event.peer)
-    else {
+    else if (connection?.handshake.phase === 'exchange-only' && !connection.isClosing) {
+      dials.neverReady({ connection: connection.id, failure: exchangeOnlyFailure(event.peer) })
+    } else {
       const ended = endOf(connection, event.peer)
       if (ended !== undefined) dials.connectionFailed({ connection: event.connection, nowMs, ...ended })
     }
@@ -239,6 +249,7 @@ export class PeerLifecycle {
     }
     this.#pendingCount -= 1
     connection.handshake = { phase: 'exchange-only' }
+    this.#options.dials.neverReady({ connection: connection.id, failure: exchangeOnlyFailure(connection.peer) })
   }
 
   messageReceived(event: MessageReceived, nowMs: number): void {

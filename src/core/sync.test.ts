@@ -603,6 +603,25 @@ describe('keeping alive', () => {
   })
 })
 
+test('a connect to a peer that speaks bitswap only is told so, whichever news comes first', () => {
+  for (const isLearntFirst of [true, false]) {
+    const world = new World()
+    const [connection, peer] = [toConnectionId('c'), toPeerId('helia')]
+    world.send({ type: 'connect-requested', token: 1, address: '/memory/1' })
+    const dial = world.take().find((effect) => effect.type === 'dial')?.dial ?? fail('a dial')
+    const opened = { direction: 'outbound', transport: 'tcp', address: '/memory/1', isLimited: false } as const
+    world.send({ type: 'connection-opened', connection, peer, ...opened })
+    const request = world.take().find((effect) => effect.type === 'request-handshake')?.request ?? fail('a request')
+    const succeeded: Event = { type: 'dial-succeeded', dial, connection, peer }
+    if (!isLearntFirst) world.send(succeeded)
+    world.send({ type: 'handshake-failed', connection, request, failure: 'unsupported' })
+    world.send({ type: 'protocols-learnt', connection, speaksHandshake: false, speaksBitswap: true })
+    if (isLearntFirst) world.send(succeeded)
+    const settled = world.effects.find(({ type }) => type === 'connect-settled')
+    expect(settled).toMatchObject({ token: 1, outcome: { type: 'failed', code: 'peer-refused' } })
+  }
+})
+
 test('after stop nothing is left, and later events change nothing', () => {
   const world = new World()
   const remote = world.join('a')
