@@ -9,6 +9,9 @@ import type { Libp2pTransports } from './libp2p-host.ts'
 /** A browser's request is here at once; a connection that says nothing, or stops half way, is let go after this. */
 const HTTP_IDLE_TIMEOUT_MS = 30_000
 
+/** Noise seals at most 65,535 bytes at once, and each goes out as a message; ws itself would collect 100 MiB of one. */
+const WEBSOCKET_MESSAGE_BYTES_MAX: number = 1024 * 1024
+
 export interface NodejsTransportsOptions {
   /** Which to use. Default: both. */
   readonly transports?: readonly ('tcp' | 'websockets')[]
@@ -50,6 +53,14 @@ interface SharedListener extends Listener {
   readonly http?: Server
   httpRequestHandler: RequestListener
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  readonly wsServer: { readonly options: { maxPayload: number } }
+  onWsServerConnection(webSocket: AcceptedWebSocket, request: IncomingMessage): void
+}
+
+/** As much of ws' WebSocket as is needed here. */
+interface AcceptedWebSocket {
+  on(event: 'error', listener: () => void): void
+  terminate(): void
 }
 
 function shareListener(listener: SharedListener, options: NodejsTransportsOptions): void {
@@ -75,6 +86,13 @@ function shareListener(listener: SharedListener, options: NodejsTransportsOption
     }
     request.socket.setTimeout(0)
     upgrade(request, socket, head)
+  }
+  listener.wsServer.options.maxPayload = WEBSOCKET_MESSAGE_BYTES_MAX
+  const acceptWebSocket = listener.onWsServerConnection.bind(listener)
+  listener.onWsServerConnection = (webSocket, request) => {
+    // The listener does not listen for errors, and one that nobody listens for ends the process: a bad frame would do.
+    webSocket.on('error', () => webSocket.terminate())
+    acceptWebSocket(webSocket, request)
   }
   listener.close = async () => {
     const closed = close()
