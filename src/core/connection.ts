@@ -52,11 +52,14 @@ export function isPending({ handshake }: Connection): boolean {
   return handshake.phase === 'requested' || handshake.phase === 'awaited'
 }
 
-/** Why a dial that led here is over before it was told to have worked; undefined while its peer may become ready. */
+/**
+ * Why a dial that led here is over before it was told to have worked; undefined while its peer may become ready.
+ * `isAlive`: the connection stays open for something else.
+ */
 export function endOf(
   connection: Connection | undefined,
   peer: PeerId,
-): { readonly failure: ConnectFailure; readonly backoffMs?: number } | undefined {
+): { readonly failure: ConnectFailure; readonly backoffMs?: number; readonly isAlive?: boolean } | undefined {
   if (connection === undefined) {
     const detail = `${peer} closed the connection before the handshake was done`
     return { failure: { code: 'peer-refused', detail } }
@@ -65,14 +68,12 @@ export function endOf(
     const detail = `${peer}: another chain`
     return { failure: { code: 'wrong-chain', detail }, backoffMs: limits.WRONG_CHAIN_BACKOFF_MS }
   }
-  if (!connection.isClosing) return undefined
-  return { failure: { code: 'peer-refused', detail: `${peer}: refused: too many connections, or banned` } }
-}
-
-/** Why a dial that led to such a peer is no success. */
-export function exchangeOnlyFailure(peer: PeerId): ConnectFailure {
+  if (connection.isClosing) {
+    return { failure: { code: 'peer-refused', detail: `${peer}: refused: too many connections, or banned` } }
+  }
+  if (connection.handshake.phase !== 'exchange-only') return undefined
   const detail = `${peer}: speaks bitswap and not our handshake: good for blocks, not for headers`
-  return { code: 'peer-refused', detail }
+  return { failure: { code: 'peer-refused', detail }, isAlive: true }
 }
 
 /** Of two connections to one peer both sides prefer the one that the smaller id dialled, then the older one. */

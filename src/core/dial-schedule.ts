@@ -190,25 +190,24 @@ export class DialSchedule {
     }
   }
 
-  /** handshaking → backoff: the connection of a dial ended before its peer was ready. */
+  /**
+   * handshaking → backoff: the connection of a dial ended before its peer was ready.
+   * Where it is `isAlive` all the same a kept target stays as it is; whoever waits for it is told.
+   */
   connectionFailed(args: {
     connection: ConnectionId
     failure: ConnectFailure
     nowMs: number
     backoffMs?: number | undefined
+    isAlive?: boolean
   }): void {
     for (const target of this.#targets.values()) {
       if (target.state.phase !== 'handshaking' || target.state.connection !== args.connection) continue
+      if (args.isAlive === true && target.isKept) {
+        for (const token of target.tokens.splice(0)) this.#settle(token, args.failure)
+        continue
+      }
       this.#fail(target, args.failure, args.nowMs, args.backoffMs)
-    }
-  }
-
-  /** The connection lives, but its peer will not be ready: whoever waits for that is told; a kept target stays as it is. */
-  neverReady(args: { connection: ConnectionId; failure: ConnectFailure }): void {
-    for (const target of this.#targets.values()) {
-      if (target.state.phase !== 'handshaking' || target.state.connection !== args.connection) continue
-      for (const token of target.tokens.splice(0)) this.#settle(token, args.failure)
-      if (!target.isKept) this.#targets.delete(target.address)
     }
   }
 

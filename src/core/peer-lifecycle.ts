@@ -1,14 +1,6 @@
 import { assert } from './assert.ts'
 import type { Connection } from './connection.ts'
-import {
-  createConnection,
-  endOf,
-  exchangeOnlyFailure,
-  isHandshaken,
-  isPending,
-  isPreferred,
-  surplusDeadlineMs,
-} from './connection.ts'
+import { createConnection, endOf, isHandshaken, isPending, isPreferred, surplusDeadlineMs } from './connection.ts'
 import type { DialSchedule } from './dial-schedule.ts'
 import type { CloseReason, Effect } from './effect.ts'
 import type {
@@ -180,9 +172,7 @@ export class PeerLifecycle {
       return
     }
     if (this.isReady(event.peer)) dials.peerReady(event.peer)
-    else if (connection?.handshake.phase === 'exchange-only' && !connection.isClosing) {
-      dials.neverReady({ connection: connection.id, failure: exchangeOnlyFailure(event.peer) })
-    } else {
+    else {
       const ended = endOf(connection, event.peer)
       if (ended !== undefined) dials.connectionFailed({ connection: event.connection, nowMs, ...ended })
     }
@@ -249,7 +239,8 @@ export class PeerLifecycle {
     }
     this.#pendingCount -= 1
     connection.handshake = { phase: 'exchange-only' }
-    this.#options.dials.neverReady({ connection: connection.id, failure: exchangeOnlyFailure(connection.peer) })
+    const ended = endOf(connection, connection.peer)
+    if (ended !== undefined) this.#options.dials.connectionFailed({ connection: connection.id, nowMs, ...ended })
   }
 
   messageReceived(event: MessageReceived, nowMs: number): void {
