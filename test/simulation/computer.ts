@@ -66,6 +66,7 @@ export class Computer {
   private monotonicBaseMs = 0
   private inbox: (Event | LinkEnd | undefined)[] = []
   private pausedUntilMs = 0
+  private asleep: { readonly sinceMs: number; readonly hasClockStopped: boolean } | undefined
   private isTurnScheduled = false
   private wakeAtMs = Infinity
   private timeoutsAtOnce = 0
@@ -108,6 +109,7 @@ export class Computer {
     this.monotonicBaseMs = this.random.below(1_000_000)
     this.inbox = []
     this.pausedUntilMs = 0
+    this.asleep = undefined
     this.wakeAtMs = Infinity
     this.host = this.createHost()
     this.machine = this.options.createMachine(this)
@@ -128,12 +130,30 @@ export class Computer {
 
   resume(): void {
     this.pausedUntilMs = 0
+    this.wake()
     this.scheduleTurn()
   }
 
-  /** After a sleep: a driver notices it at the beginning of its turn, before all that is queued. */
-  wake(event: Event): void {
-    this.inbox.unshift(event, undefined)
+  /** A laptop's lid: nothing turns, and on some machines not even the monotonic clock. */
+  sleep(durationMs: number, hasClockStopped: boolean): void {
+    if (this.machine === undefined || this.asleep !== undefined) return
+    const { time } = this.options.network
+    const asleep = { sinceMs: time.nowMs, hasClockStopped }
+    this.asleep = asleep
+    this.pause(durationMs)
+    time.after(durationMs, () => {
+      if (this.asleep === asleep) this.wake()
+    })
+  }
+
+  /** A driver notices at the beginning of its turn, before all that is queued. */
+  private wake(): void {
+    if (this.asleep === undefined) return
+    const { sinceMs, hasClockStopped } = this.asleep
+    this.asleep = undefined
+    const durationMs = this.options.network.time.nowMs - sinceMs
+    if (hasClockStopped) this.monotonicBaseMs -= durationMs
+    this.inbox.unshift({ type: 'clock-jumped', aheadMs: hasClockStopped ? 0 : durationMs }, undefined)
     this.scheduleTurn()
   }
 
@@ -149,11 +169,6 @@ export class Computer {
     }
     if (samples.length > 0 && samples.at(-1)?.height !== 0) samples.push({ height: 0, header: store.header(0) })
     this.post({ type: 'store-became-writable', headerCount, samples })
-  }
-
-  /** The monotonic clock stood still for so long (a laptop asleep). */
-  holdMonotonicClock(durationMs: number): void {
-    this.monotonicBaseMs -= durationMs
   }
 
   post(event: Event, end?: LinkEnd): void {

@@ -108,17 +108,6 @@ export class Faults {
     computer.start()
   }
 
-  /** A laptop's lid: nothing turns, and on some machines not even the monotonic clock. */
-  sleep(computer: Computer, durationMs: number): void {
-    computer.pause(durationMs)
-    const stands = this.random.chance(0.5)
-    this.world.time.after(durationMs, () => {
-      if (!computer.isUp) return
-      if (stands) computer.holdMonotonicClock(durationMs)
-      computer.wake({ type: 'clock-jumped', aheadMs: stands ? 0 : durationMs })
-    })
-  }
-
   setClock(computer: Computer, offsetMs: number): void {
     if (computer.unixOffsetMs === offsetMs) return
     computer.unixOffsetMs = offsetMs
@@ -220,7 +209,7 @@ const FAULTS: readonly Fault[] = [
     name: 'sleep',
     weight: 2,
     strike(faults) {
-      faults.sleep(faults.computer(), faults.random.between(6, 90) * SECOND_MS)
+      faults.computer().sleep(faults.random.between(6, 90) * SECOND_MS, faults.random.chance(0.5))
     },
   },
   {
