@@ -28,6 +28,8 @@ export class AncestorWalk {
   readonly #missing: MissingParents
   /** When roots are asked for: at once, but after everything that is queued, so that they go together. */
   #dueMs: number | undefined
+  /** Headers in the tree when all roots were last looked up there; a root is wanted only while it is not in. */
+  #lookedUpAtCount = -1
 
   constructor(options: AncestorWalkOptions) {
     this.#options = options
@@ -168,6 +170,9 @@ export class AncestorWalk {
   }
 
   deliverAll(): void {
+    const { addedCount } = this.#options.verification
+    if (addedCount === this.#lookedUpAtCount) return
+    this.#lookedUpAtCount = addedCount
     for (const root of [...this.#missing.roots]) if (this.#options.tree.has(root)) this.deliver(root)
   }
 

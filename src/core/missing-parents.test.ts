@@ -6,6 +6,8 @@ import { MissingParents } from './missing-parents.ts'
 
 const ALICE = toPeerId('alice')
 const BOB = toPeerId('bob')
+/** Announces nothing and was never asked. */
+const CAROL = toPeerId('carol')
 
 function root(index: number): Root {
   return toRoot(index.toString(16).padStart(64, '0'))
@@ -153,6 +155,8 @@ describe('accounting', () => {
           if (type === 'lie') missing.dropOf(peer)
           if (type === 'exhaust') missing.failExhausted([ALICE, BOB])
           expect(missing.orphanBytes).toBe(missing.size * 80)
+          const queued = [...missing.roots].filter((each) => ![ALICE, BOB].some((by) => missing.isAskedOf(each, by)))
+          expect(missing.askable({ peer: CAROL, isAnnouncer: false })).toEqual(queued)
           expect(missing.size).toBe(wantedCount - deliveredCount - failed.length)
         }
       }),

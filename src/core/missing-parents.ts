@@ -30,8 +30,12 @@ export type WantFailure = 'evicted' | 'nobody-has-it' | 'announcer-misbehaved'
 export class MissingParents {
   /** Bounded by WANTED_ROOTS_MAX. */
   readonly #wanted = new Map<Root, Wanted>()
-  /** Wanted roots per announcer, for the bound. */
-  readonly #countByPeer = new Map<PeerId, number>()
+  /** The wanted roots of each ready peer that announced children of them, oldest first. */
+  readonly #announced = new Map<PeerId, Set<Root>>()
+  /** Wanted roots whose announcers have all left, oldest first. */
+  readonly #unclaimed = new Set<Root>()
+  /** Wanted roots that nobody owns: where there are none, nobody is looked through for one. */
+  #queuedCount = 0
   readonly #onFailed: (root: Root, failure: WantFailure) => void
   #orphanCount = 0
   #orphanBytes = 0
@@ -63,14 +67,14 @@ export class MissingParents {
   /** False when this announcer has too many missing roots already: that is a flood. Copies what it keeps. */
   add(args: { parent: Root; headers: Uint8Array; last: Root; headerCount: number; peer: PeerId }): boolean {
     const existing = this.#wanted.get(args.parent)
-    if (existing === undefined && (this.#countByPeer.get(args.peer) ?? 0) >= limits.WANTED_ROOTS_PER_PEER_MAX)
-      return false
+    const announced = this.#announced.get(args.peer) ?? new Set()
+    if (existing === undefined && announced.size >= limits.WANTED_ROOTS_PER_PEER_MAX) return false
     const wanted = existing ?? { announcers: new Set(), tried: new Set(), askedOf: undefined, orphans: [] }
-    if (!wanted.announcers.has(args.peer)) {
-      wanted.announcers.add(args.peer)
-      this.#countByPeer.set(args.peer, (this.#countByPeer.get(args.peer) ?? 0) + 1)
-    }
+    if (existing === undefined) this.#queuedCount += 1
     this.#wanted.set(args.parent, wanted)
+    wanted.announcers.add(args.peer)
+    this.#announced.set(args.peer, announced.add(args.parent))
+    this.#unclaimed.delete(args.parent)
     const hasRoom = wanted.orphans.length < limits.ORPHANS_PER_ROOT_MAX
     if (hasRoom && !wanted.orphans.some((orphan) => orphan.last === args.last)) {
       const { last, headerCount, peer } = args
@@ -97,26 +101,25 @@ export class MissingParents {
   }
 
   #oldestOfGreediest(except: Root): Root | undefined {
-    const counts = new Map<PeerId, { count: number; oldest: Root }>()
-    for (const [root, wanted] of this.#wanted) {
-      if (root === except) continue
-      if (wanted.announcers.size === 0) return root
-      for (const peer of wanted.announcers) {
-        const entry = counts.get(peer)
-        if (entry === undefined) counts.set(peer, { count: 1, oldest: root })
-        else entry.count += 1
-      }
-    }
+    const unclaimed = oldestOf(this.#unclaimed, except)
+    if (unclaimed !== undefined) return unclaimed
     let greediest: { count: number; oldest: Root } | undefined
-    for (const entry of counts.values()) if (entry.count > (greediest?.count ?? 0)) greediest = entry
+    for (const roots of this.#announced.values()) {
+      const oldest = oldestOf(roots, except)
+      if (oldest === undefined || roots.size <= (greediest?.count ?? 0)) continue
+      greediest = { count: roots.size, oldest }
+    }
     return greediest?.oldest
   }
 
   /** Roots that this peer may be asked for now: those it announced children of, or those that only others did. */
   askable(args: { peer: PeerId; isAnnouncer: boolean }): readonly Root[] {
     const roots: Root[] = []
-    for (const [root, wanted] of this.#wanted) {
-      if (wanted.askedOf !== undefined || wanted.tried.has(args.peer)) continue
+    if (this.#queuedCount === 0) return roots
+    const candidates = args.isAnnouncer ? (this.#announced.get(args.peer) ?? []) : this.#wanted.keys()
+    for (const root of candidates) {
+      const wanted = this.#wanted.get(root)
+      if (wanted === undefined || wanted.askedOf !== undefined || wanted.tried.has(args.peer)) continue
       if (wanted.announcers.has(args.peer) !== args.isAnnouncer) continue
       if (roots.push(root) === limits.ROOTS_PER_REQUEST_MAX) break
     }
@@ -127,7 +130,7 @@ export class MissingParents {
   asked(roots: readonly Root[], peer: PeerId): void {
     for (const root of roots) {
       const wanted = this.#wanted.get(root)
-      if (wanted !== undefined) wanted.askedOf = peer
+      if (wanted !== undefined) this.#own(wanted, peer)
     }
   }
 
@@ -136,13 +139,14 @@ export class MissingParents {
     for (const root of args.roots) {
       const wanted = this.#wanted.get(root)
       if (wanted?.askedOf !== args.peer) continue
-      wanted.askedOf = undefined
+      this.#own(wanted, undefined)
       if (args.isTried) wanted.tried.add(args.peer)
     }
   }
 
   /** Gives up what every peer that could be asked has been asked for. */
   failExhausted(askable: readonly PeerId[]): void {
+    if (this.#queuedCount === 0) return
     for (const [root, wanted] of [...this.#wanted]) {
       if (wanted.tried.size === 0 || wanted.askedOf !== undefined) continue
       if (askable.some((peer) => !wanted.tried.has(peer))) continue
@@ -161,45 +165,61 @@ export class MissingParents {
 
   /** A peer left: what it owed is queued again; what it tried or announced no longer counts. */
   peerGone(peer: PeerId): void {
-    for (const wanted of this.#wanted.values()) {
-      if (wanted.askedOf === peer) wanted.askedOf = undefined
+    for (const [root, wanted] of this.#wanted) {
+      if (wanted.askedOf === peer) this.#own(wanted, undefined)
       wanted.tried.delete(peer)
-      this.#forgetAnnouncer(wanted, peer)
+      if (wanted.announcers.delete(peer) && wanted.announcers.size === 0) this.#unclaimed.add(root)
     }
+    this.#announced.delete(peer)
   }
 
   /** A liar's announcements are not worth asking others for. */
   dropOf(peer: PeerId): void {
-    for (const [root, wanted] of [...this.#wanted]) {
-      if (!this.#forgetAnnouncer(wanted, peer) || wanted.announcers.size > 0) continue
+    for (const root of [...(this.#announced.get(peer) ?? [])]) {
+      const wanted = this.#wanted.get(root)
+      wanted?.announcers.delete(peer)
+      if (wanted === undefined || wanted.announcers.size > 0) continue
       this.#drop(root)
       this.#onFailed(root, 'announcer-misbehaved')
     }
-  }
-
-  #forgetAnnouncer(wanted: Wanted, peer: PeerId): boolean {
-    if (!wanted.announcers.delete(peer)) return false
-    const count = (this.#countByPeer.get(peer) ?? 1) - 1
-    if (count > 0) this.#countByPeer.set(peer, count)
-    else this.#countByPeer.delete(peer)
-    return true
+    this.#announced.delete(peer)
   }
 
   clear(): void {
     this.#wanted.clear()
-    this.#countByPeer.clear()
+    this.#announced.clear()
+    this.#unclaimed.clear()
+    this.#queuedCount = 0
     this.#orphanCount = 0
     this.#orphanBytes = 0
+  }
+
+  /** queued ↔ owned */
+  #own(wanted: Wanted, peer: PeerId | undefined): void {
+    if (wanted.askedOf === undefined) this.#queuedCount -= 1
+    if (peer === undefined) this.#queuedCount += 1
+    wanted.askedOf = peer
   }
 
   #drop(root: Root): void {
     const wanted = this.#wanted.get(root)
     if (wanted === undefined) return
     this.#wanted.delete(root)
-    for (const peer of [...wanted.announcers]) this.#forgetAnnouncer(wanted, peer)
+    this.#unclaimed.delete(root)
+    if (wanted.askedOf === undefined) this.#queuedCount -= 1
+    for (const peer of wanted.announcers) {
+      const announced = this.#announced.get(peer)
+      announced?.delete(root)
+      if (announced?.size === 0) this.#announced.delete(peer)
+    }
     for (const { headers, headerCount } of wanted.orphans) {
       this.#orphanBytes -= headers.length
       this.#orphanCount -= headerCount
     }
   }
+}
+
+function oldestOf(roots: Iterable<Root>, except: Root): Root | undefined {
+  for (const root of roots) if (root !== except) return root
+  return undefined
 }

@@ -49,6 +49,8 @@ export class Verification {
   readonly future: FutureHeaders = new FutureHeaders()
   readonly stored: StoredChain
   readonly writer: StoreWriter
+  /** Headers added to the tree so far. */
+  addedCount = 0
   readonly #options: VerificationOptions
   /** Own headers that came before the stored ones were verified; bounded by QUEUED_BATCHES_MAX. */
   #heldOwn: Uint8Array[] = []
@@ -77,6 +79,7 @@ export class Verification {
     const count = Math.min(limits.HEADERS_PER_SLICE, batch.headerCount - index)
     const outcome = this.#options.tree.add({ headers, index, count, nowUnixMs: now.unixMs })
     batch.addedCount += outcome.addedCount
+    this.addedCount += outcome.addedCount
     if (outcome.headChange !== undefined && this.isRunning) this.#headChanged(outcome.headChange, now)
     if (outcome.stop !== undefined) {
       if (this.#isNextRun(batch, outcome.stop)) {
