@@ -32,7 +32,8 @@ export interface Batch {
 /**
  * Headers that wait to be verified, in the order they came.
  * Bounded by QUEUED_BATCHES_MAX ranges of the sync peer, one probe or ancestors answer and
- * QUEUED_ANNOUNCEMENTS_PER_PEER_MAX announcements for each other peer, and one load of the store.
+ * QUEUED_ANNOUNCEMENTS_PER_PEER_MAX announcements for each other peer, the orphans that were delivered, and two loads of
+ * the store. What a peer sent stays when it goes. Our own headers are as many as our own side submits.
  */
 export class BatchQueue {
   #batches: Batch[] = []

@@ -66,7 +66,10 @@ export interface LifecycleOptions {
  */
 export class PeerLifecycle {
   readonly #options: LifecycleOptions
-  /** Bounded by maxPeers, EXCHANGE_ONLY_PEERS_MAX and PENDING_CONNECTIONS_MAX, times the connections per peer. */
+  /**
+   * Bounded by maxPeers, EXCHANGE_ONLY_PEERS_MAX and PENDING_CONNECTIONS_MAX, times the connections per peer; relayed ones,
+   * mismatched ones and those that are closing by how soon they end and how fast the host takes new ones.
+   */
   readonly #connections = new Map<ConnectionId, Connection>()
   /** Peers with at least one connection. */
   readonly #peers = new Map<PeerId, Peer>()

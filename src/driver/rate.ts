@@ -1,13 +1,14 @@
 /** How many headers a second were verified, over the last seconds. */
 const WINDOW_MS = 3_000
+const SAMPLE_INTERVAL_MS = 50
 
 export class HeaderRate {
-  /** Oldest first; bounded by the window and one sample a turn of 100 ms. */
+  /** Oldest first; bounded by the window and the interval. */
   #samples: { atMs: number; height: number }[] = []
 
   record(height: number, nowMs: number): void {
     const last = this.#samples.at(-1)
-    if (last !== undefined && nowMs - last.atMs < 50) return
+    if (last !== undefined && nowMs - last.atMs < SAMPLE_INTERVAL_MS) return
     this.#samples.push({ atMs: nowMs, height })
     while (this.#samples.length > 2 && (this.#samples[1]?.atMs ?? nowMs) < nowMs - WINDOW_MS) this.#samples.shift()
   }
