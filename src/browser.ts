@@ -3,7 +3,7 @@ import type { Chain, LightNode, LightNodeOptions, StoreOption, TransportName } f
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
-import { silentLog } from './driver/log.ts'
+import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail } from './driver/options.ts'
 import { addressProblem } from './host/address.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
@@ -25,7 +25,8 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   checkOptions({ options, transports: TRANSPORTS, addressProblem })
   if (options.listen !== undefined) fail('listen', 'nothing: a tab does not listen', options.listen)
   const { store, storeReason } = await openableStore(options.chain, options.store ?? 'indexeddb')
-  const { chain, peers, maxPeers = MAX_PEERS, logger = silentLog } = options
+  const { chain, peers, maxPeers = MAX_PEERS } = options
+  const log = guarded(options.logger ?? silentLog)
   const listeners = new AbortController()
   const lightNode = new RunningLightNode({
     chain,
@@ -36,13 +37,13 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     host: await createLibp2pHost({
       transports: browserTransports(),
       headerSizeBytes: chain.headerSizeBytes,
-      log: logger,
+      log,
     }),
     seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
     isAuthority: false,
     clock: systemClock,
     yieldTurn: createYield(),
-    log: logger,
+    log,
     addressProblem,
     record: options.record,
     onStopped: async () => listeners.abort(),

@@ -7,7 +7,7 @@ import type { Chain } from './core/chain.ts'
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
-import { silentLog } from './driver/log.ts'
+import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail, isDirectory } from './driver/options.ts'
 import { addressProblem } from './host/address.ts'
 import type { Host } from './host/host.ts'
@@ -42,7 +42,8 @@ const MAX_PEERS = 256
 
 export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
   checkOptions({ options, transports: TRANSPORTS, addressProblem })
-  const { chain, peers, maxPeers = MAX_PEERS, logger = silentLog, store: storeOption = 'memory' } = options
+  const { chain, peers, maxPeers = MAX_PEERS, store: storeOption = 'memory' } = options
+  const log = guarded(options.logger ?? silentLog)
   if (storeOption !== 'memory' && !isDirectory(storeOption)) {
     fail('store', "'memory' or { directory } in Node.js", storeOption)
   }
@@ -53,7 +54,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     chain,
     peers,
     maxPeers,
-    log: logger,
+    log,
     record: options.record,
     isAuthority: false,
     makeHost: ({ createLibp2pHost, nodejsTransports }, privateKey) =>
@@ -62,7 +63,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
         listen,
         announce,
         headerSizeBytes: chain.headerSizeBytes,
-        log: logger,
+        log,
         ...(privateKey === undefined ? {} : { privateKey }),
       }),
   })

@@ -269,6 +269,28 @@ test('a listener that hears of the end and stops once more is given the stop tha
   expect([stops.length, stoppedCount]).toEqual([2, 1])
 })
 
+test('a recorder that throws is told to the platform, and the loop goes on', async () => {
+  const mistakes: unknown[] = []
+  const others = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => mistakes.push(error))
+  const mistake = new Error('a mistake of the app')
+  const rig = createRig({
+    record: () => {
+      throw mistake
+    },
+  })
+  await rig.lightNode.start()
+  await run(rig.clock)
+  await open(rig)
+  await answerHandshake(rig)
+  expect(rig.lightNode.snapshot().peers).toMatchObject([{ state: 'ready' }])
+  await rig.lightNode.stop()
+  process.removeAllListeners('uncaughtException')
+  for (const other of others) process.on('uncaughtException', other)
+  expect(new Set(mistakes)).toEqual(new Set([mistake]))
+})
+
 test('why nothing is written is told until the store may be written', async () => {
   const memory = createMemoryStore(STORE_OPTIONS)
   const opened = await memory.open()

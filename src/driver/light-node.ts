@@ -12,6 +12,7 @@ import type { Clock } from './clock.ts'
 import { Driver } from './driver.ts'
 import { HeadStream } from './head-stream.ts'
 import type { Log } from './log.ts'
+import { guarded } from './log.ts'
 import { recordCore } from './recording.ts'
 import { Snapshots } from './snapshots.ts'
 import { AGENT, VERSION } from './version.ts'
@@ -74,7 +75,8 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.#lastVerifiedMs = clock.now().monotonicMs
     const coreOptions = { ownPeer: host.peerId, agent: AGENT, peers, maxPeers, seed, isAuthority }
     const core = createLightNodeCore({ chain, ...coreOptions })
-    this.#core = parts.record === undefined ? core : recorded({ core, chain, coreOptions, write: parts.record })
+    this.#core =
+      parts.record === undefined ? core : recorded({ core, chain, coreOptions, write: guarded(parts.record) })
     this.#driver = new Driver({
       core: this.#core,
       host,

@@ -4,3 +4,18 @@ export type LogFields = Readonly<Record<string, string | number | boolean | bigi
 export type Log = (event: string, fields?: LogFields) => void
 
 export const silentLog: Log = () => {}
+
+/** The app's own callback, whose mistakes the platform reports, as for a DOM listener: the loop goes on. */
+export function guarded<Values extends readonly unknown[]>(
+  callback: (...values: Values) => void,
+): (...values: Values) => void {
+  return (...values) => {
+    try {
+      callback(...values)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}
