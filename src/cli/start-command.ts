@@ -71,8 +71,7 @@ async function runStart({ flags, terminal }: Call): Promise<ExitCode> {
   const signal = stopSignal(log)
   if (options.practice?.reset === true) await resetPracticeFolder(options.directory)
   if (options.practice !== undefined) await preparePracticeFolder(options.directory)
-  else await assertSomethingToServe(options, log)
-  warnWhenPublic(options, log)
+  const loneliness = options.practice === undefined ? await findLoneliness(options) : undefined
 
   const handler = createHttpHandler({
     host: options.host,
@@ -85,6 +84,9 @@ async function runStart({ flags, terminal }: Call): Promise<ExitCode> {
   const recording = options.recordFile === undefined ? undefined : await openRecording(options.recordFile)
   const gateway = await openGateway({ options, handler, log, record: recording?.write })
   handler.serve(gateway)
+  // Not before: a call that fails says why in one line.
+  if (loneliness !== undefined) log('warning', { code: 'no-peers', detail: loneliness })
+  warnWhenPublic(options, log)
   for (const address of gateway.addresses) terminal.result(address)
   terminal.result(`page: ${pageUrl(options.host, gateway.port)}`)
   const endLog = logEvents(gateway, { terminal, log })
@@ -121,16 +123,15 @@ function stopSignal(log: Log): Promise<void> {
   })
 }
 
-/** Mainnet with nobody to ask and nothing stored is a misunderstanding; with something stored it serves that. */
-async function assertSomethingToServe(options: StartOptions, log: Log): Promise<void> {
+/**
+ * What becomes of a gateway with nobody to ask; undefined when there is somebody. Throws `CommandError` 2 for mainnet with
+ * nothing stored, which is a misunderstanding.
+ */
+async function findLoneliness(options: StartOptions): Promise<string | undefined> {
   const { chain, directory, peers } = options
-  if (peers.length > 0) return
+  if (peers.length > 0) return undefined
   if (await hasHeaders(options)) {
-    log('warning', {
-      code: 'no-peers',
-      detail: `no --peer given: serving what is stored in ${directory}, nothing new is fetched`,
-    })
-    return
+    return `no --peer given: serving what is stored in ${directory}, nothing new is fetched`
   }
   if (chain.id === 'bitcoin:mainnet') {
     throw new CommandError(
@@ -138,7 +139,7 @@ async function assertSomethingToServe(options: StartOptions, log: Log): Promise<
       `${chain.id} needs somebody to sync from: --peer MULTIADDR|URL, or rushlight import FILE first, or --dev to practise on a chain of your own`,
     )
   }
-  log('warning', { code: 'no-peers', detail: 'no --peer given and nothing stored: waiting for others to connect' })
+  return 'no --peer given and nothing stored: waiting for others to connect'
 }
 
 /** More than genesis is stored. Throws `CommandError` 2 when the folder cannot be used. */
