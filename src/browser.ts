@@ -24,9 +24,15 @@ const MAX_PEERS = 32
 export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
   checkOptions({ options, transports: TRANSPORTS, addressProblem })
   if (options.listen !== undefined) fail('listen', 'nothing: a tab does not listen', options.listen)
-  const { store, storeReason } = await openableStore(options.chain, options.store ?? 'indexeddb')
   const { chain, peers, maxPeers = MAX_PEERS } = options
   const log = guarded(options.logger ?? silentLog)
+  // First, as a host that is not started holds nothing, and an open store does.
+  const host = await createLibp2pHost({
+    transports: browserTransports(),
+    headerSizeBytes: chain.headerSizeBytes,
+    log,
+  })
+  const { store, storeReason } = await openableStore(chain, options.store ?? 'indexeddb')
   const listeners = new AbortController()
   const lightNode = new RunningLightNode({
     chain,
@@ -34,11 +40,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     maxPeers,
     store,
     storeReason,
-    host: await createLibp2pHost({
-      transports: browserTransports(),
-      headerSizeBytes: chain.headerSizeBytes,
-      log,
-    }),
+    host,
     seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
     isAuthority: false,
     clock: systemClock,
