@@ -114,7 +114,8 @@ describe('a data folder', () => {
     await chmod(parent, 0o500)
     // Nothing stops root but a file system that takes no files.
     const unwritable = process.getuid?.() === 0 ? '/sys/kernel' : parent
-    await expect(openDataFolder({ directory: unwritable })).rejects.toMatchObject({ code: 'unavailable' })
+    const message = `cannot lock data folder ${unwritable}: no file can be written in it`
+    await expect(openDataFolder({ directory: unwritable })).rejects.toMatchObject({ code: 'unavailable', message })
     await chmod(parent, 0o700)
   })
 })

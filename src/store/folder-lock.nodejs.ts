@@ -23,7 +23,7 @@ export async function lockFolder(directory: string): Promise<() => Promise<void>
   } catch (cause) {
     if (database?.isOpen === true) database.close()
     if (isBusy(cause)) throw new StoreError('locked', await describeOwner(directory, processIdPath), { cause })
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = reasonOf(cause)
     throw new StoreError('unavailable', `cannot lock data folder ${directory}: ${why}`, { cause })
   }
   const held = database
@@ -50,11 +50,22 @@ async function importSqlite(): Promise<typeof import('node:sqlite')> {
   }
 }
 
-/** SQLite result codes, "SQLITE_BUSY". */
+// SQLite, "Result and Error Codes".
 const SQLITE_BUSY = 5
+const SQLITE_CANTOPEN = 14
 
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
+  return resultCode(error) === SQLITE_BUSY
+}
+
+/** SQLite speaks of a database, of which whoever chose the folder knows nothing. */
+function reasonOf(error: unknown): string {
+  if (resultCode(error) === SQLITE_CANTOPEN) return 'no file can be written in it'
+  return error instanceof Error ? error.message : String(error)
+}
+
+function resultCode(error: unknown): unknown {
+  return error instanceof Error && 'errcode' in error ? error.errcode : undefined
 }
 
 async function describeOwner(directory: string, processIdPath: string): Promise<string> {
