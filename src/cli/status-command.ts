@@ -82,7 +82,11 @@ async function fetchStatus(url: string): Promise<StatusAnswer> {
   const answer = parseJson(text)
   if (response.ok && isStatus(answer)) return answer
   const type = response.headers.get('content-type') ?? 'no type'
-  throw new CommandError(2, `no gateway at ${url}: expected the JSON of /api/status, got ${response.status} ${type}`)
+  const hint = response.status === 404 ? ' (a gateway started with --no-status tells nothing)' : ''
+  throw new CommandError(
+    2,
+    `no gateway at ${url}: expected the JSON of /api/status, got ${response.status} ${type}${hint}`,
+  )
 }
 
 function parseJson(text: string): unknown {

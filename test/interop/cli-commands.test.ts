@@ -53,3 +53,11 @@ test('status says in one line that no gateway is there', async () => {
   expect([exitCode, stdout]).toEqual([2, ''])
   expect(stderr).toMatch(/^rushlight: no gateway at http:\/\/127\.0\.0\.1:9: [^\n]+\n$/)
 })
+
+test('status says that a gateway may be there and tell nothing', async () => {
+  const data = join(temporaryFolder(), 'data')
+  const port = await new Program(['start', '--dev', '--data', data, '--port', '0', '--no-status']).port()
+  const { exitCode, stdout, stderr } = await run(['status', '--url', `http://127.0.0.1:${port}`])
+  expect([exitCode, stdout]).toEqual([2, ''])
+  expect(stderr).toMatch(/^rushlight: no gateway at [^\n]*404[^\n]*--no-status[^\n]*\n$/)
+})
