@@ -46,7 +46,8 @@ export class RushlightStore extends LitElement {
     return html`<section aria-labelledby="title">
       <h2 id="title">Store</h2>
       <p>
-        ${formatNumber(store.headerCount)} headers, ${formatBytes(store.sizeBytes)}, ${KIND_WORDS[store.kind]}.
+        ${formatNumber(store.headerCount)} ${store.headerCount === 1 ? 'header' : 'headers'},
+        ${formatBytes(store.sizeBytes)}, ${KIND_WORDS[store.kind]}.
         ${store.reason === undefined ? nothing : html`<span class="reason" id="reason">${asSentence(store.reason)}</span>`}
       </p>
     </section>`
