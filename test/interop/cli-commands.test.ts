@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { http, Program, run, temporaryFolder } from './cli-program.ts'
 
