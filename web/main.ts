@@ -20,6 +20,7 @@ declare global {
   }
 }
 
+const PEERS_IN_URL_MAX = 8
 const NETWORKS = ['mainnet', 'testnet3', 'testnet4', 'signet', 'regtest'] as const
 type Network = (typeof NETWORKS)[number]
 
@@ -101,7 +102,11 @@ function show(lightNode: LightNode): void {
   find('#light-node', HTMLElement).hidden = false
 
   connect.lightNode = lightNode
-  const connectAll = (): void => peersInUrl().forEach((address) => void connect.connect(address))
+  // A link may name a few peers; it must not make the page knock at a hundred doors.
+  const connectAll = (): void =>
+    peersInUrl()
+      .slice(0, PEERS_IN_URL_MAX)
+      .forEach((address) => void connect.connect(address))
   window.addEventListener('hashchange', connectAll)
   connectAll()
 }

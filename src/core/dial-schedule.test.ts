@@ -125,6 +125,20 @@ describe('a connect of the app', () => {
     expect(dials.succeeded({ dial, peer: PEER, connection: CONNECTION })).toBe(false)
   })
 
+  test('a disconnect forgets the address of a connect: no number of them uses up the places', () => {
+    const { dials, effects } = createKit([])
+    for (let index = 0; index <= limits.TARGETS_MAX; index += 1) {
+      dials.connect({ token: index, address: `/memory/${index}`, nowMs: 0 })
+      dials.succeeded({ dial: lastDial(effects).dial, peer: PEER, connection: CONNECTION })
+      dials.peerReady(PEER)
+      dials.suspend(PEER)
+    }
+    expect(settled(effects)).toEqual(
+      Array.from({ length: limits.TARGETS_MAX + 1 }, () => ({ type: 'ready', peer: PEER })),
+    )
+    expect(dials.hasTargets).toBe(false)
+  })
+
   test('a disconnect suspends the address until the app connects again', () => {
     const { dials, effects, dialled } = createKit()
     dials.handleTimeout(0)

@@ -32,6 +32,7 @@ interface Target {
   readonly address: string
   /** Configured addresses are dialled for ever; those of a connect only once it has worked. */
   isKept: boolean
+  readonly isConfigured: boolean
   state: Phase
   failureCount: number
   /** Connects of the app that wait for this target. */
@@ -57,7 +58,7 @@ export class DialSchedule {
     this.#random = options.random
     this.#effects = options.effects
     for (const address of options.peers.slice(0, TARGETS_MAX)) {
-      this.#targets.set(address, newTarget({ address, isKept: true }))
+      this.#targets.set(address, newTarget({ address, isConfigured: true }))
     }
   }
 
@@ -129,7 +130,7 @@ export class DialSchedule {
         this.#settle(args.token, { code: 'peer-refused', detail })
         return undefined
       }
-      target = newTarget({ address: args.address, isKept: false })
+      target = newTarget({ address: args.address, isConfigured: false })
       this.#targets.set(args.address, target)
     }
     target.tokens.push(args.token)
@@ -211,7 +212,7 @@ export class DialSchedule {
     }
   }
 
-  /** any → suspended: the app does not want this peer for now. */
+  /** any → suspended: the app does not want this peer for now. An address that came from a connect is forgotten. */
   suspend(peer: PeerId): void {
     for (const target of this.#targets.values()) {
       const { state } = target
@@ -222,6 +223,7 @@ export class DialSchedule {
       if (!isSamePeer) continue
       if (state.phase === 'dialing') this.#effects.push({ type: 'cancel-dial', dial: state.dial })
       target.state = { phase: 'suspended' }
+      if (!target.isConfigured) this.#targets.delete(target.address)
       const failure: ConnectFailure = { code: 'peer-refused', detail: 'disconnected by the app' }
       for (const token of target.tokens.splice(0)) this.#settle(token, failure)
     }
@@ -289,8 +291,15 @@ export class DialSchedule {
   }
 }
 
-function newTarget(options: { address: string; isKept: boolean }): Target {
-  return { ...options, state: { phase: 'due' }, failureCount: 0, tokens: [], toldDetail: undefined }
+function newTarget(options: { address: string; isConfigured: boolean }): Target {
+  return {
+    ...options,
+    isKept: options.isConfigured,
+    state: { phase: 'due' },
+    failureCount: 0,
+    tokens: [],
+    toldDetail: undefined,
+  }
 }
 
 /** A multiaddr may say whom it leads to: `…/p2p/PEER`. */

@@ -24,7 +24,7 @@ const BITSWAP_PROTOCOL = '/ipfs/bitswap/1.2.0'
 const STREAM_WINDOW_BYTES_MAX: number = 1024 * 1024
 const STREAM_READ_BUFFER_BYTES_MAX: number = 2 * STREAM_WINDOW_BYTES_MAX
 /** Streams a peer may have open on one connection: ours are four, the rest is room for exchange. */
-const INBOUND_STREAMS_PER_CONNECTION_MAX = 128
+const INBOUND_STREAMS_PER_CONNECTION_MAX = 32
 /** The core decides who stays; libp2p's own pruner must never come before it. */
 const CONNECTIONS_MAX = 10_000
 /** A class of pupils behind one address, or all behind one reverse proxy, connects at once. */
