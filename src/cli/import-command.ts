@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
 import type { Call, Command } from './command.ts'
-import type { ExitCode } from './command-error.ts'
+import { CommandError, type ExitCode } from './command-error.ts'
 import { openHeaderFile } from './header-file.ts'
 import { importHeaders, type ImportOutcome } from './import-headers.ts'
 import { logTo } from './log-line.ts'
@@ -38,6 +40,7 @@ async function runImport({ flags, positionals, terminal }: Call): Promise<ExitCo
   const directory = parseDirectory(flags, chain)
   const [path = ''] = positionals
   const file = await openHeaderFile(path, chain.headerSizeBytes)
+  const isNewFolder = !existsSync(directory)
   try {
     const { store, opened } = await openStore(chain, directory)
     try {
@@ -64,6 +67,11 @@ async function runImport({ flags, positionals, terminal }: Call): Promise<ExitCo
     } finally {
       await store.close()
     }
+  } catch (error) {
+    // Bad data leaves nothing behind, not even the folder that was made to take it.
+    if (isNewFolder && error instanceof CommandError && error.exitCode === 1)
+      await rm(directory, { recursive: true, force: true })
+    throw error
   } finally {
     await file.close()
   }

@@ -38,7 +38,7 @@ Flags
   --no-status           turns /api/status and /metrics off
   --record FILE         writes down all that happens, so that the run can be repeated step by step
   --dev                 a private practice chain with a miner inside, in ./.rushlight/dev; not Bitcoin
-  --reset               with --dev: begins it anew
+  --reset               with --dev: begins it anew (whoever still holds the old one, an open tab say, brings it back)
   --block-interval SECONDS  with --dev: time between two headers; default 5
   --reorg-every N       with --dev: every N headers the last two are replaced by three
   --help                this text

@@ -3,6 +3,7 @@ import type { Effect } from './effect.ts'
 import type { ConnectionId, PeerId, Root } from './ids.ts'
 import { ANNOUNCED_HEADERS_MAX } from './limits.ts'
 import type { SyncPeer } from './sync-peer.ts'
+import { tell } from './sync-peer.ts'
 
 /** Tells peers of a new head, each once, and nobody who sent it to us. */
 export class Announcer {
@@ -32,17 +33,18 @@ export class Announcer {
   announce(peers: Iterable<SyncPeer>): void {
     const { height, root, work } = this.#tree.tip
     if (root === this.#announced) return
+    const head = { height, root, work }
     const changedFrom = this.#changedFrom ?? height
     const fromHeight = height - changedFrom < ANNOUNCED_HEADERS_MAX ? changedFrom : height
     for (const peer of peers) {
       const connection = this.#connectionOf(peer.peer)
       if (peer.delivered === root || peer.told === root || connection === undefined) continue
-      peer.told = root
+      tell(peer, head)
       const headers = this.#tree.range({ fromHeight, count: height - fromHeight + 1 })
       this.#effects.push({
         type: 'send-message',
         connection,
-        message: { type: 'announce', headers, head: { height, root, work } },
+        message: { type: 'announce', headers, head },
       })
     }
     this.#announced = root

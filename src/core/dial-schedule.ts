@@ -76,6 +76,14 @@ export class DialSchedule {
     return false
   }
 
+  /** Why a target is backing off, in one line; undefined when none failed. */
+  get lastFailure(): string | undefined {
+    for (const { state, toldDetail } of this.#targets.values()) {
+      if (state.phase === 'backoff' && toldDetail !== undefined) return toldDetail
+    }
+    return undefined
+  }
+
   /** When the next target is dialled again; undefined when none waits. */
   get nextRetryMs(): number | undefined {
     let next: number | undefined

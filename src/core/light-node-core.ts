@@ -254,10 +254,9 @@ class Core implements LightNodeCore {
     if (!this.#dials.hasTargets) return { status: 'offline', reason: 'no peers: nobody to connect to is known' }
     const reason = this.#hadPeer ? 'the last peer is gone; reaching for it again' : 'reaching for the first peer'
     if (this.#dials.isDialing) return { status: 'connecting', reason }
-    return {
-      status: 'offline',
-      reason: this.#hadPeer ? 'the last peer is gone; trying again' : 'no peer answers; trying again',
-    }
+    const what = this.#hadPeer ? 'the last peer is gone' : 'no peer to sync with'
+    const why = this.#dials.lastFailure
+    return { status: 'offline', reason: `${what}${why === undefined ? '' : ` (${why})`}; trying again` }
   }
 
   #inStep(now: Instant): { status: Status; reason: string } {

@@ -31,6 +31,7 @@ export interface SyncPeer {
   readonly agent: string
   readonly servesHeaders: boolean
   readonly servesAncestors: boolean
+  /** What it says of its head, or what we sent it, whichever has more work. */
   claimed: ClaimedHead
   /** The last header that it sent us and that kept every rule. */
   delivered: Root | undefined
@@ -81,6 +82,12 @@ export function createSyncPeer(args: { peer: PeerId; info: NodeInfo; nowMs: numb
     abandonedCount: 0,
     streamFailureCount: 0,
   }
+}
+
+/** We sent it our head: it has that much by now, whatever it said before. */
+export function tell(peer: SyncPeer, head: ClaimedHead): void {
+  peer.told = head.root
+  if (head.work > peer.claimed.work) peer.claimed = head
 }
 
 /** A request that we no longer wait for; its answer may still come and is then ignored. */

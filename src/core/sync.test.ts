@@ -212,6 +212,21 @@ describe('catching up', () => {
     expect(world.core.view().head.confirmedBy).toBe(2)
   })
 
+  test('a peer that asked us to the end, or was told of a new head, is shown with it', () => {
+    const world = new World({ isAuthority: true })
+    const follower = world.join('follower')
+    const shown = (): number | undefined => world.core.view().peers[0]?.claimed?.height
+    const headers = mine({ count: 11 })
+    world.send({ type: 'headers-submitted', headers: headers.subarray(0, 10 * SIZE) })
+    const locator = [chain.genesis]
+    const ask = { type: 'get-headers', request: toRequestId(1), locator, stop: undefined, countMax: 2_016 } as const
+    follower.send(ask)
+    expect(shown()).toBe(10)
+    world.send({ type: 'headers-submitted', headers: last(headers) })
+    world.settle()
+    expect(shown()).toBe(11)
+  })
+
   test('a claimed height is not believed: claims more, sends nothing, drops; the next peer is followed', () => {
     const world = new World()
     const liar = world.join('liar', { height: 1_000_000, work: 1n << 80n })

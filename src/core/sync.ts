@@ -13,7 +13,7 @@ import type { Ancestors, Announce, Headers, NodeInfo, SyncMessage, SyncRequest }
 import { PeerRequests } from './peer-requests.ts'
 import { answer } from './serving.ts'
 import type { SyncPeer } from './sync-peer.ts'
-import { abandon, askForLess, askForMore, createSyncPeer, nextTimeoutOf, shiftDeadlines } from './sync-peer.ts'
+import { abandon, askForLess, askForMore, createSyncPeer, nextTimeoutOf, shiftDeadlines, tell } from './sync-peer.ts'
 import type { Finding } from './verification.ts'
 import { Verification } from './verification.ts'
 
@@ -187,7 +187,7 @@ export class HeaderSync {
 
   #serve(peer: SyncPeer, connection: ConnectionId, request: SyncRequest): void {
     const message = answer(request, this.#tree)
-    if (message.type === 'headers' && !message.hasMore) peer.told = this.#tree.tip.root
+    if (message.type === 'headers' && !message.hasMore) tell(peer, message.head)
     this.#effects.push({ type: 'send-message', connection, message })
   }
 

@@ -181,6 +181,14 @@ describe('bad files', () => {
     )
   })
 
+  test('one bad header, and a folder that was not there is not there', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'bad')
+    writeFileSync(path, new Uint8Array(160))
+    const { exitCode } = await run(['import', path, '--chain', 'bitcoin:regtest', '--data', join(folder, 'new')])
+    expect([exitCode, readdirSync(folder)]).toEqual([1, ['bad']])
+  })
+
   testWithData('one bad header, and the store is as it was', async () => {
     const folder = temporaryFolder()
     const data = join(folder, 'data')
