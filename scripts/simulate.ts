@@ -12,6 +12,17 @@ import { createSimulatedToyChain } from '../test/simulation/simulated-chain.ts'
 import { simulate } from '../test/simulation/simulate.ts'
 import { formatStep } from '../test/simulation/trace.ts'
 
+const HELP = `npm run simulate -- --seed N [--nodes N] [--minutes N] [--seeds N] [--chain toy|regtest] [--trace]
+npm run simulate -- --replay FILE
+
+  --seed N      32 bits that decide everything; default 1
+  --seeds N     as many seeds, from there on; default 1
+  --nodes N     light nodes; default 20
+  --minutes N   of faults, on the virtual clock; then everything heals and must come to life; default 10
+  --chain NAME  toy (the default) or regtest
+  --trace       prints every step
+  --replay FILE repeats a recording (rushlight start --record FILE, or the option record) step by step`
+
 function fail(message: string): never {
   console.error(message)
   process.exit(2)
@@ -45,8 +56,13 @@ function readArguments(): Arguments {
         chain: { type: 'string', default: 'toy' },
         trace: { type: 'boolean', default: false },
         replay: { type: 'string' },
+        help: { type: 'boolean', default: false },
       },
     })
+    if (values.help) {
+      console.log(HELP)
+      process.exit(0)
+    }
     if (values.chain !== 'toy' && values.chain !== 'regtest')
       fail(`--chain: expected toy or regtest, got ${JSON.stringify(values.chain)}`)
     return {
