@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createBitcoinChain } from '../chain/bitcoin/bitcoin-chain.ts'
 import { mineHeaders } from '../chain/bitcoin/miner.ts'
 import type { Chain, HeaderTree } from './chain.ts'
+import { checkedCore } from './checker/checked-core.ts'
 import type { LightNodeCore } from './core.ts'
 import type { Effect } from './effect.ts'
 import type { Event } from './event.ts'
@@ -45,15 +46,11 @@ class World {
   #connectionCount = 0
 
   constructor(options: { store?: Uint8Array; isWritable?: boolean; isAuthority?: boolean; chain?: Chain } = {}) {
-    this.core = createLightNodeCore({
-      chain: options.chain ?? chain,
-      ownPeer: toPeerId('own'),
-      agent: 'test',
-      peers: [],
-      maxPeers: 8,
-      seed: 1,
-      isAuthority: options.isAuthority ?? false,
-    })
+    const { chain: ownChain = chain, isAuthority = false } = options
+    const rules = { maxPeers: 8, seed: 1 }
+    const ownPeer = toPeerId('own')
+    const core = createLightNodeCore({ chain: ownChain, ownPeer, agent: 'test', peers: [], isAuthority, ...rules })
+    this.core = checkedCore(core, { chain: ownChain.id, genesis: ownChain.genesis, isThorough: true, ...rules })
     const store = options.store ?? new Uint8Array(0)
     this.send({
       type: 'store-opened',

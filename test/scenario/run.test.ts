@@ -69,7 +69,10 @@ test('a step that breaks an invariant is named by file, line and number of the i
   // The host promises that a connection opens once: the checker sees a second one, the core does not.
   const opened = 'at 1 connection-opened c1 alice outbound\nat 2 connection-opened c1 bob inbound'
   const text = `${WHY}at 0 store-opened\n${opened}\nat 3 handshake-answered c1`
-  expect(refusalOf(text)).toBe('x.txt:5: L4: alice is ready without an open, handshaken, direct connection')
+  const [what, where, ...steps] = refusalOf(text).split('\n')
+  expect(what).toBe('x.txt:5: L4: alice is ready without an open, handshaken, direct connection')
+  expect(where).toBe('seed 1, step 4; the last steps:')
+  expect(steps.filter((line) => line.startsWith('#')).length).toBe(4)
 })
 
 test('what comes of a step is written under it, and what nothing comes of says so', () => {

@@ -3,12 +3,13 @@
  * The process is the driver of the simulation: one inbox, one event at a time, timers only when all that was queued at
  * that moment is handled, a slice of work in between.
  */
+import type { Cause } from '../../src/core/checker/cause.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { Event } from '../../src/core/event.ts'
 import type { PeerId } from '../../src/core/ids.ts'
 import type { Instant } from '../../src/core/instant.ts'
 import type { LinkEnd } from './link.ts'
-import type { Cause, Machine } from './machine.ts'
+import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import type { DialState } from './simulated-host.ts'
 import { SimulatedHost } from './simulated-host.ts'

@@ -12,9 +12,6 @@ export interface Machine {
   handleWork(now: Instant): readonly Effect[]
 }
 
-/** What made a machine take a step. */
-export type Cause = Event | { readonly type: 'timeout' } | { readonly type: 'work' }
-
 /** About as many bytes as the message has on a wire. */
 export function messageSizeBytes(message: SyncMessage): number {
   switch (message.type) {

@@ -1,4 +1,6 @@
 /** Plays a recording of a real light node again, step by step, on the same core, with every invariant checked. */
+import type { Cause } from '../../src/core/checker/cause.ts'
+import { InvariantChecker } from '../../src/core/checker/invariant-checker.ts'
 import type { BitcoinNetwork } from '../../src/bitcoin.ts'
 import { bitcoin } from '../../src/bitcoin.ts'
 import { BITCOIN_NETWORKS } from '../../src/chain/bitcoin/networks.ts'
@@ -7,8 +9,6 @@ import { createLightNodeCore } from '../../src/core/light-node-core.ts'
 import type { RecordedStep, RecordingHead } from '../../src/driver/recording.ts'
 import { decodeRecordingLine } from '../../src/driver/recording.ts'
 import { stepMachine } from './computer.ts'
-import { InvariantChecker } from './invariants.ts'
-import type { Cause } from './machine.ts'
 import type { Step } from './trace.ts'
 
 /** A recording that cannot be read, or one that breaks a rule: `FILE:LINE: …`. */

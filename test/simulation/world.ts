@@ -2,6 +2,7 @@
  * Many light nodes in one process on one virtual clock. One seed decides everything that happens; the same seed gives
  * the same steps, byte for byte, wherever it runs.
  */
+import type { Cause } from '../../src/core/checker/cause.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { ConnectionId } from '../../src/core/ids.ts'
 import type { Instant } from '../../src/core/instant.ts'
@@ -9,7 +10,7 @@ import type { Network } from './computer.ts'
 import { Computer } from './computer.ts'
 import type { LinkEnd } from './link.ts'
 import { Link } from './link.ts'
-import type { Cause, Machine } from './machine.ts'
+import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import { createRandom } from './random.ts'
 import type { DialState, SimulatedHost } from './simulated-host.ts'

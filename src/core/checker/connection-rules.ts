@@ -1,11 +1,11 @@
 /** L1–L8, H1–H7 and R1 as far as connections show them. */
-import type { Effect, PeerGone, PeerReady, RequestHandshake } from '../../src/core/effect.ts'
-import type { ConnectionOpened, Event } from '../../src/core/event.ts'
-import type { ConnectionId, PeerId, RequestId } from '../../src/core/ids.ts'
-import * as limits from '../../src/core/limits.ts'
-import type { NodeInfo } from '../../src/core/message.ts'
+import type { Effect, PeerGone, PeerReady, RequestHandshake } from '../effect.ts'
+import type { ConnectionOpened, Event } from '../event.ts'
+import type { ConnectionId, PeerId, RequestId } from '../ids.ts'
+import * as limits from '../limits.ts'
+import type { NodeInfo } from '../message.ts'
 import { broken } from './invariant-error.ts'
-import type { Cause } from './machine.ts'
+import type { Cause } from './cause.ts'
 
 const AGENT_PATTERN = /^[\x20-\x7e]{0,64}$/
 

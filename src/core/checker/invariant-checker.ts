@@ -2,14 +2,13 @@
  * The rules of the core, checked on the trace of its events and effects after every step. Knows nothing of the core's
  * inside; sees what a driver sees. Numbers as in the project's table of invariants.
  */
-import type { CoreView, LightNodeCore } from '../../src/core/core.ts'
-import type { Effect } from '../../src/core/effect.ts'
-import type { Event } from '../../src/core/event.ts'
-import type { Instant } from '../../src/core/instant.ts'
+import type { CoreView, LightNodeCore } from '../core.ts'
+import type { Effect } from '../effect.ts'
+import type { Instant } from '../instant.ts'
 import { ConnectionRules } from './connection-rules.ts'
 import { DialRules } from './dial-rules.ts'
 import { broken } from './invariant-error.ts'
-import type { Cause } from './machine.ts'
+import type { Cause } from './cause.ts'
 import { StoreRules } from './store-rules.ts'
 import { SyncRules } from './sync-rules.ts'
 
@@ -97,23 +96,5 @@ export class InvariantChecker {
     for (const peer of this.connections.readyPeers) {
       if (!view.peers.some(({ id }) => id === peer)) broken('L6', `ready ${peer} is not shown`)
     }
-  }
-}
-
-/** The core with every step checked: for unit tests, scenarios and debugging. */
-export function checkedCore(core: LightNodeCore, options: InvariantOptions): LightNodeCore {
-  const checker = new InvariantChecker(options)
-  function checked(cause: Cause, now: Instant, effects: readonly Effect[]): readonly Effect[] {
-    checker.check(cause, effects, now, core)
-    return effects
-  }
-  return {
-    handle: (event: Event, now) => checked(event, now, core.handle(event, now)),
-    handleTimeout: (now) => checked({ type: 'timeout' }, now, core.handleTimeout(now)),
-    handleWork: (now) => checked({ type: 'work' }, now, core.handleWork(now)),
-    nextTimeout: () => core.nextTimeout(),
-    hasWork: () => core.hasWork(),
-    view: () => core.view(),
-    tree: core.tree,
   }
 }

@@ -1,6 +1,6 @@
 /** The store's side of R1: sequences grow by one, nothing is written where nothing may be, nor beyond what is there. */
-import type { Effect } from '../../src/core/effect.ts'
-import type { Event } from '../../src/core/event.ts'
+import type { Effect } from '../effect.ts'
+import type { Event } from '../event.ts'
 import { broken } from './invariant-error.ts'
 
 export class StoreRules {

@@ -1,12 +1,12 @@
 /** S2–S6 as far as the trace shows them, and the bounds of messages. */
-import type { Effect } from '../../src/core/effect.ts'
-import type { Event } from '../../src/core/event.ts'
-import type { ConnectionId, PeerId, RequestId } from '../../src/core/ids.ts'
-import * as limits from '../../src/core/limits.ts'
-import type { SyncMessage, SyncRequest } from '../../src/core/message.ts'
+import type { Effect } from '../effect.ts'
+import type { Event } from '../event.ts'
+import type { ConnectionId, PeerId, RequestId } from '../ids.ts'
+import * as limits from '../limits.ts'
+import type { SyncMessage, SyncRequest } from '../message.ts'
 import type { ConnectionRules } from './connection-rules.ts'
 import { broken } from './invariant-error.ts'
-import type { Cause } from './machine.ts'
+import type { Cause } from './cause.ts'
 
 /** A peer that became ready is asked for headers at once, or when the light node has read its own store. */
 const FIRST_ASK_MS_MAX = 30_000

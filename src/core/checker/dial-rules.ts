@@ -1,11 +1,11 @@
 /** H3 and H8 as far as dials show them, and the bounds of dialling. */
-import type { Effect } from '../../src/core/effect.ts'
-import type { Event } from '../../src/core/event.ts'
-import type { ConnectionId, DialId } from '../../src/core/ids.ts'
-import * as limits from '../../src/core/limits.ts'
+import type { Effect } from '../effect.ts'
+import type { Event } from '../event.ts'
+import type { ConnectionId, DialId } from '../ids.ts'
+import * as limits from '../limits.ts'
 import type { ConnectionRules } from './connection-rules.ts'
 import { broken } from './invariant-error.ts'
-import type { Cause } from './machine.ts'
+import type { Cause } from './cause.ts'
 
 export class DialRules {
   private readonly connections: ConnectionRules
