@@ -26,6 +26,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   if (options.listen !== undefined) fail('listen', 'nothing: a tab does not listen', options.listen)
   const { chain, peers, maxPeers = MAX_PEERS } = options
   const log = guarded(options.logger ?? silentLog)
+  const { debugCore } = options.debug === true ? await import('./driver/debugging.ts') : {}
   // First, as a host that is not started holds nothing, and an open store does.
   const host = await createLibp2pHost({
     transports: browserTransports(),
@@ -48,6 +49,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     log,
     addressProblem,
     record: options.record,
+    debugCore,
     onStopped: async () => listeners.abort(),
   })
   await lightNode.start()

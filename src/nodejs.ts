@@ -56,6 +56,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     maxPeers,
     log,
     record: options.record,
+    debug: options.debug ?? false,
     isAuthority: false,
     makeHost: ({ createLibp2pHost, nodejsTransports }, privateKey) =>
       createLibp2pHost({
@@ -83,6 +84,8 @@ export interface GatewayOptions {
   readonly log: Log
   /** As the option of `createLightNode`. */
   readonly record?: ((line: string) => void) | undefined
+  /** As the option of `createLightNode`. */
+  readonly debug?: boolean
   readonly maxPeers?: number
   readonly httpRequestHandler: (request: IncomingMessage, response: ServerResponse) => void
   readonly allowUpgrade: (request: IncomingMessage) => boolean
@@ -117,6 +120,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     maxPeers: options.maxPeers ?? MAX_PEERS,
     log,
     record: options.record,
+    debug: options.debug ?? false,
     isAuthority,
     makeHost: ({ createLibp2pHost, nodejsTransports }, privateKey) =>
       createLibp2pHost({
@@ -138,6 +142,7 @@ interface StartOptions {
   readonly maxPeers: number
   readonly log: Log
   readonly record: ((line: string) => void) | undefined
+  readonly debug: boolean
   readonly isAuthority: boolean
   readonly makeHost: (libp2p: Libp2pParts, privateKey: Uint8Array | undefined) => Promise<Host>
 }
@@ -153,6 +158,7 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
   const { folder, chain, peers, maxPeers, log, isAuthority, makeHost } = options
   try {
     const libp2p = await loadLibp2p()
+    const { debugCore } = options.debug ? await import('./driver/debugging.ts') : {}
     const privateKey = await folder?.readOrCreateKey(libp2p.createPrivateKey)
     const lightNode = new RunningLightNode({
       chain,
@@ -168,6 +174,7 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
       log,
       addressProblem,
       record: options.record,
+      debugCore,
       onStopped: async () => folder?.close(),
     })
     await lightNode.start()

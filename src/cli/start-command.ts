@@ -37,6 +37,7 @@ Flags
   --trusted-proxy CIDR  a reverse proxy whose Host and X-Forwarded-For are believed; may be repeated
   --no-status           turns /api/status and /metrics off
   --record FILE         writes down all that happens, so that the run can be repeated step by step
+  --debug               checks every step against the rules of the core, and ends with the last steps at a broken one
   --dev                 a private practice chain with a miner inside, in ./.rushlight/dev; not Bitcoin
   --reset               with --dev: begins it anew (whoever still holds the old one, an open tab say, brings it back)
   --block-interval SECONDS  with --dev: time between two headers; default 5
@@ -56,6 +57,7 @@ Example
     'trusted-proxy': { type: 'string', multiple: true },
     'no-status': { type: 'boolean' },
     record: { type: 'string' },
+    debug: { type: 'boolean' },
     dev: { type: 'boolean' },
     reset: { type: 'boolean' },
     'block-interval': { type: 'string' },
@@ -178,6 +180,7 @@ async function openGateway(args: {
       isAuthority: options.practice !== undefined,
       log,
       record,
+      debug: options.isDebug,
       httpRequestHandler: (request, response) => handler.handle(request, response),
       allowUpgrade: (request) => handler.allowUpgrade(request),
     })

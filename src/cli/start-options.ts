@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly hasStatus: boolean
   /** Where a recording of the run goes; undefined for none. */
   readonly recordFile: string | undefined
+  /** Every step of the core is checked. */
+  readonly isDebug: boolean
   /** undefined unless `--dev`. */
   readonly practice: Practice | undefined
 }
@@ -58,6 +60,7 @@ export function parseStartOptions(flags: Flags): StartOptions {
     trustedProxies: new TrustedProxies(flags.texts('trusted-proxy')),
     hasStatus: !flags.isSet('no-status'),
     recordFile: flags.text('record'),
+    isDebug: flags.isSet('debug'),
     practice,
   }
 }

@@ -32,6 +32,11 @@ export interface LightNodeOptions {
    * be repeated step by step. It holds addresses and peer ids, no keys.
    */
   readonly record?: (line: string) => void
+  /**
+   * Checks every step against the rules of the core, which costs time. A broken rule is logged as `invariant-broken`, with
+   * the steps that led to it, and thrown where the platform reports it. Default: false.
+   */
+  readonly debug?: boolean
   /** Multiaddrs to listen on; Node.js only. Default: none. */
   readonly listen?: readonly string[]
   /** Multiaddrs that others reach us by, where they differ from those listened on (a reverse proxy). Node.js only. */

@@ -11,6 +11,7 @@ import { createMemoryStore } from '../store/memory.ts'
 import type { HeaderStore } from '../store/store.ts'
 import { StoreError } from '../store/store.ts'
 import { FakeHost, HEADER_BYTES, settled, VirtualClock } from '../../test/driver-parts.ts'
+import { debugCore } from './debugging.ts'
 import type { LightNodeParts } from './light-node.ts'
 import { RunningLightNode } from './light-node.ts'
 
@@ -91,6 +92,33 @@ async function receive({ clock, host }: Rig, message: MessageReceived['message']
   void host.sink.offer({ type: 'message-received', connection: CONNECTION, message }, 100)
   await run(clock)
 }
+
+test('a debug build throws a broken rule from its turn, and logs it once: number, step and last steps', async () => {
+  const broken: Parameters<LightNodeParts['log']>[1][] = []
+  const { clock, lightNode } = createRig({
+    log: (event, fields) => event === 'invariant-broken' && broken.push(fields),
+    // A core that tells of a peer's end twice.
+    debugCore: (parts) => {
+      const { core } = parts
+      const gone = { type: 'peer-gone', peer: PEER, generation: 1, reason: '' } as const
+      const handle: typeof core.handle = (event, now) =>
+        event.type === 'network-online' ? [gone] : core.handle(event, now)
+      const rest = { tree: core.tree, hasWork: () => core.hasWork(), handleWork: core.handleWork.bind(core) }
+      const timers = { nextTimeout: () => core.nextTimeout(), handleTimeout: core.handleTimeout.bind(core) }
+      return debugCore({ ...parts, core: { ...rest, ...timers, handle, view: () => core.view() } })
+    },
+  })
+  await lightNode.start()
+  await run(clock)
+  lightNode.networkCameBack()
+  expect(() => clock.runTurns()).toThrow('L1: peer is gone and was not ready')
+  expect(broken).toMatchObject([{ invariant: 'L1', detail: 'L1: peer is gone and was not ready', seed: 1, step: 3 }])
+  expect(broken[0]?.['lastSteps']).toMatch(
+    /^#1 [^]*store-opened[^]*#3 [^]*network-online\n {4}-> peer-gone peer=peer[^]*$/,
+  )
+  await lightNode.stop()
+  expect(broken).toHaveLength(1)
+})
 
 test('the app hears of what the store dropped, though it could not listen any earlier', async () => {
   const memory = createMemoryStore(STORE_OPTIONS)

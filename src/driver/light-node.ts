@@ -9,6 +9,7 @@ import type { HeaderStore, OpenedStore } from '../store/store.ts'
 import type { LightNode, LightNodeEventMap, Snapshot, StoreSnapshot } from './api.ts'
 import { LightNodeError } from './api.ts'
 import type { Clock } from './clock.ts'
+import type { DebuggedCore } from './debugging.ts'
 import { Driver } from './driver.ts'
 import { HeadStream } from './head-stream.ts'
 import type { Log } from './log.ts'
@@ -35,6 +36,8 @@ export interface LightNodeParts {
   readonly addressProblem: (address: string) => string | undefined
   /** Takes every line of a recording. */
   readonly record?: ((line: string) => void) | undefined
+  /** Wraps the core in the checker: a debug build. */
+  readonly debugCore?: ((parts: DebuggedCore) => LightNodeCore) | undefined
   /** Called once `stop` has ended all else. */
   readonly onStopped?: () => Promise<void>
 }
@@ -74,7 +77,8 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.chain = chain
     this.#lastVerifiedMs = clock.now().monotonicMs
     const coreOptions = { ownPeer: host.peerId, agent: AGENT, peers, maxPeers, seed, isAuthority }
-    const core = createLightNodeCore({ chain, ...coreOptions })
+    const ownCore = createLightNodeCore({ chain, ...coreOptions })
+    const core = parts.debugCore?.({ core: ownCore, chain, coreOptions, log: parts.log }) ?? ownCore
     this.#core =
       parts.record === undefined ? core : recorded({ core, chain, coreOptions, write: guarded(parts.record) })
     this.#driver = new Driver({

@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { bitcoin } from '../../src/bitcoin.ts'
 import type { LightNodeEventMap } from '../../src/driver/api.ts'
+import { createLightNode } from '../../src/nodejs.ts'
 import type { CountedLightNode, CountedOptions } from './light-nodes.ts'
 import { startCounted, until, untilHead } from './light-nodes.ts'
 
@@ -40,6 +42,24 @@ test.each(TRANSPORTS)('over %s: 5,000 headers in three requests', async (transpo
   expect(follower.receivedHeaderCount()).toBe(5_000)
   // The miner asked once what the other has.
   expect(countsOf(miner)).toEqual({ 'get-headers': 1, headers: 3 })
+})
+
+test('a debug build syncs, follows and stops with every step checked', async () => {
+  const miner = await startMiner({ headerCount: 5_000 })
+  const logged: string[] = []
+  const lightNode = await createLightNode({
+    chain: bitcoin('regtest'),
+    peers: [miner.address()],
+    debug: true,
+    logger: (event) => logged.push(event),
+  })
+  onTestFinished(() => lightNode.stop())
+  await lightNode.ready()
+  const head = await miner.mine({ count: 1 })
+  await untilHead(lightNode, head.root)
+  await lightNode.stop()
+  expect(logged).toContain('invariants-checked')
+  expect(logged).not.toContain('invariant-broken')
 })
 
 test.each(TRANSPORTS)('over %s: a new head costs one announce and no get-headers', async (transport) => {

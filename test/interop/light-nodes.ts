@@ -5,7 +5,7 @@ import { bitcoin } from '../../src/bitcoin.ts'
 import type { BitcoinNetwork } from '../../src/bitcoin.ts'
 import { readUint32, TIME_OFFSET } from '../../src/chain/bitcoin/header.ts'
 import { mineHeaders } from '../../src/chain/bitcoin/miner.ts'
-import type { LightNodeEventMap } from '../../src/driver/api.ts'
+import type { LightNode, LightNodeEventMap } from '../../src/driver/api.ts'
 import { systemClock } from '../../src/driver/clock.ts'
 import { RunningLightNode } from '../../src/driver/light-node.ts'
 import { addressProblem } from '../../src/host/address.ts'
@@ -101,7 +101,7 @@ export async function startCounted(options: CountedOptions = {}): Promise<Counte
 }
 
 /** Resolves when the snapshot's owner is in a state that fits. */
-export function until(lightNode: RunningLightNode, fits: () => boolean): Promise<void> {
+export function until(lightNode: LightNode, fits: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
       if (!fits()) return
@@ -116,7 +116,7 @@ export function until(lightNode: RunningLightNode, fits: () => boolean): Promise
 }
 
 /** Resolves when this is its head. */
-export function untilHead(lightNode: RunningLightNode, root: string): Promise<void> {
+export function untilHead(lightNode: LightNode, root: string): Promise<void> {
   return until(lightNode, () => lightNode.head.root === root && lightNode.head.trust !== 'stored')
 }
 

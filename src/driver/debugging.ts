@@ -1,0 +1,45 @@
+import { checkedCore } from '../core/checker/checked-core.ts'
+import { InvariantError } from '../core/checker/invariant-error.ts'
+import type { Chain } from '../core/chain.ts'
+import type { CoreOptions, LightNodeCore } from '../core/core.ts'
+import type { Effect } from '../core/effect.ts'
+import type { Log } from './log.ts'
+
+export interface DebuggedCore {
+  readonly core: LightNodeCore
+  readonly chain: Chain
+  readonly coreOptions: Omit<CoreOptions, 'chain'>
+  readonly log: Log
+}
+
+/**
+ * The same core with every step checked: what a debug build runs. A broken invariant is logged once, with the last steps,
+ * and thrown from the turn that broke it; from then on nothing is checked, so that the light node can still be stopped.
+ */
+export function debugCore({ core, chain, coreOptions, log }: DebuggedCore): LightNodeCore {
+  const { maxPeers, seed } = coreOptions
+  let current = checkedCore(core, { chain: chain.id, genesis: chain.genesis, maxPeers, seed, isThorough: true })
+  const step = (take: (core: LightNodeCore) => readonly Effect[]): readonly Effect[] => {
+    try {
+      return take(current)
+    } catch (error) {
+      if (error instanceof InvariantError) {
+        current = core
+        const { invariant, step: number, lastSteps, message } = error
+        const detail = message.split('\n')[0]
+        log('invariant-broken', { invariant, detail, seed, step: number, lastSteps: lastSteps.join('\n') })
+      }
+      throw error
+    }
+  }
+  log('invariants-checked', { seed })
+  return {
+    tree: core.tree,
+    view: () => core.view(),
+    hasWork: () => core.hasWork(),
+    nextTimeout: () => core.nextTimeout(),
+    handle: (event, now) => step((core) => core.handle(event, now)),
+    handleTimeout: (now) => step((core) => core.handleTimeout(now)),
+    handleWork: (now) => step((core) => core.handleWork(now)),
+  }
+}
