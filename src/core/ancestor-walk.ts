@@ -39,8 +39,8 @@ export class AncestorWalk {
   }
 
   /** Roots that are wanted now: queued, or owned by a request. */
-  get roots(): Iterable<Root> {
-    return this.#missing.roots
+  get missing(): Pick<MissingParents, 'roots' | 'size' | 'has'> {
+    return this.#missing
   }
 
   get dueMs(): number | undefined {

@@ -2,7 +2,7 @@
 import type { Chain, Head, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
 import type { Event } from './event.ts'
-import type { ConnectionId, PeerId } from './ids.ts'
+import type { ConnectionId, PeerId, Root } from './ids.ts'
 import type { Instant } from './instant.ts'
 import type { ClaimedHead } from './message.ts'
 import type { Status } from './status.ts'
@@ -35,6 +35,18 @@ export interface LightNodeCore {
   view(): CoreView
   /** The tree of verified headers, for reading. */
   readonly tree: HeaderTree
+  /** What sync is after now, for the checker of invariants. Read-only. */
+  syncView(): SyncView
+}
+
+export interface SyncView {
+  /** What is stored has been verified again: peers are asked. */
+  readonly isRunning: boolean
+  readonly syncPeer: PeerId | undefined
+  /** Ready peers. `hasMore`: it said so in its last answer; it is not elected before `stalledUntilMs`. */
+  readonly peers: ReadonlyMap<PeerId, { readonly hasMore: boolean; readonly stalledUntilMs: number }>
+  /** Roots that are wanted now: queued, or owned by a request. */
+  readonly missing: { readonly roots: Iterable<Root>; readonly size: number; has(root: Root): boolean }
 }
 
 export interface CoreOptions {

@@ -1,6 +1,6 @@
 import { assertNever } from './assert.ts'
 import type { Connection } from './connection.ts'
-import type { CoreOptions, CoreView, LightNodeCore, PeerView } from './core.ts'
+import type { CoreOptions, CoreView, LightNodeCore, PeerView, SyncView } from './core.ts'
 import { DialSchedule } from './dial-schedule.ts'
 import type { Effect } from './effect.ts'
 import type { Event } from './event.ts'
@@ -275,6 +275,11 @@ class Core implements LightNodeCore {
     }
     if (this.#sync.verification.future.size > 0) return "peers' headers are ahead of this machine's clock: is it right?"
     return 'asking peers for headers'
+  }
+
+  syncView(): SyncView {
+    const { syncPeer, peers, missing, verification } = this.#sync
+    return { isRunning: verification.isRunning, syncPeer, peers, missing }
   }
 
   view(): CoreView {

@@ -80,8 +80,8 @@ export class HeaderSync {
   }
 
   /** Roots that are wanted now: queued, or owned by a request. */
-  get missingRoots(): Iterable<Root> {
-    return this.#walk.roots
+  get missing(): AncestorWalk['missing'] {
+    return this.#walk.missing
   }
 
   /** Ready peers and what is known of them. */

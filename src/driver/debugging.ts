@@ -35,6 +35,7 @@ export function debugCore({ core, chain, coreOptions, log }: DebuggedCore): Ligh
   log('invariants-checked', { seed })
   return {
     tree: core.tree,
+    syncView: () => core.syncView(),
     view: () => core.view(),
     hasWork: () => core.hasWork(),
     nextTimeout: () => core.nextTimeout(),

@@ -103,7 +103,12 @@ test('a debug build throws a broken rule from its turn, and logs it once: number
       const gone = { type: 'peer-gone', peer: PEER, generation: 1, reason: '' } as const
       const handle: typeof core.handle = (event, now) =>
         event.type === 'network-online' ? [gone] : core.handle(event, now)
-      const rest = { tree: core.tree, hasWork: () => core.hasWork(), handleWork: core.handleWork.bind(core) }
+      const rest = {
+        tree: core.tree,
+        syncView: () => core.syncView(),
+        hasWork: () => core.hasWork(),
+        handleWork: core.handleWork.bind(core),
+      }
       const timers = { nextTimeout: () => core.nextTimeout(), handleTimeout: core.handleTimeout.bind(core) }
       return debugCore({ ...parts, core: { ...rest, ...timers, handle, view: () => core.view() } })
     },

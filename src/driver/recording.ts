@@ -46,6 +46,7 @@ export function recordCore(args: {
   write(encodeRecordingLine(head))
   return {
     tree: core.tree,
+    syncView: () => core.syncView(),
     view: () => core.view(),
     hasWork: () => core.hasWork(),
     nextTimeout: () => core.nextTimeout(),

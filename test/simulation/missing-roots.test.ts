@@ -39,7 +39,7 @@ class Surrounded {
       isAuthority: false,
     })
     const { id: chain, genesis } = args.chain
-    this.core = checkedCore(core, { chain, genesis, maxPeers: 64, seed: 1, isThorough: false })
+    this.core = checkedCore(core, { chain, genesis, maxPeers: 64, seed: 1, isThorough: true })
     this.take({ type: 'store-opened', headerCount: 0, lastHeader: undefined, work: 0n, isWritable: false })
     for (let index = 0; index < args.peerCount; index += 1) this.connect(index)
     this.settle()

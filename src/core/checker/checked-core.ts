@@ -48,6 +48,7 @@ export function checkedCore(core: LightNodeCore, options: CheckedCoreOptions): L
     hasWork: () => core.hasWork(),
     view: () => core.view(),
     tree: core.tree,
+    syncView: () => core.syncView(),
   }
 }
 

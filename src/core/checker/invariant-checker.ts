@@ -1,6 +1,6 @@
 /**
- * The rules of the core, checked on the trace of its events and effects after every step. Knows nothing of the core's
- * inside; sees what a driver sees. Numbers as in the project's table of invariants.
+ * The rules of the core, checked on the trace of its events and effects after every step, and against what it shows (`view`,
+ * `syncView`). Numbers as in the project's table of invariants.
  */
 import type { CoreView, LightNodeCore } from '../core.ts'
 import type { Effect } from '../effect.ts'
@@ -11,6 +11,7 @@ import { broken } from './invariant-error.ts'
 import type { Cause } from './cause.ts'
 import { StoreRules } from './store-rules.ts'
 import { SyncRules } from './sync-rules.ts'
+import { SyncStateRules } from './sync-state-rules.ts'
 
 export interface InvariantOptions {
   readonly chain: string
@@ -25,6 +26,7 @@ export class InvariantChecker {
   private readonly connections: ConnectionRules
   private readonly dials: DialRules
   private readonly sync: SyncRules
+  private readonly syncState: SyncStateRules
   private readonly store: StoreRules = new StoreRules()
   private readonly options: InvariantOptions
   private isStopped = false
@@ -34,6 +36,7 @@ export class InvariantChecker {
     this.connections = new ConnectionRules(options)
     this.dials = new DialRules(this.connections)
     this.sync = new SyncRules(this.connections)
+    this.syncState = new SyncStateRules(this.connections, this.sync)
   }
 
   check(cause: Cause, effects: readonly Effect[], now: Instant, core: LightNodeCore): void {
@@ -42,12 +45,16 @@ export class InvariantChecker {
       this.checkStopped(cause, effects)
       return
     }
+    if (this.options.isThorough) this.syncState.before(cause, nowMs)
     this.before(cause, effects, nowMs)
     for (const effect of effects) this.effect(effect, cause, nowMs)
     this.connections.after(cause, nowMs)
     this.sync.after(cause, nowMs)
     if (cause.type === 'stop-requested') this.stopped(core)
-    else if (this.options.isThorough) this.checkView(core.view())
+    else if (this.options.isThorough) {
+      this.checkView(core.view())
+      this.syncState.after({ cause, effects, nowMs, sync: core.syncView(), tree: core.tree })
+    }
   }
 
   private before(cause: Cause, effects: readonly Effect[], nowMs: number): void {

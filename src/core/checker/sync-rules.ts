@@ -33,12 +33,17 @@ export class SyncRules {
   private readonly peers = new Map<PeerId, ReadyPeer>()
   private work = -1n
   private nextLookMs = 0
+  /** What is stored is being read: nobody is asked yet. */
+  private isStarting = true
+  /** In this step it answered our request with headers and the word that more follow. */
+  deliveredMore: PeerId | undefined
 
   constructor(connections: ConnectionRules) {
     this.connections = connections
   }
 
   event(event: Event, nowMs: number): void {
+    this.deliveredMore = undefined
     switch (event.type) {
       case 'message-received':
         this.received(event.connection, event.message)
@@ -72,7 +77,11 @@ export class SyncRules {
       return
     const peer = this.connections.get(connection)?.peer
     const inFlight = peer === undefined ? undefined : this.peers.get(peer)?.inFlight
-    for (const [kind, asked] of inFlight ?? []) if (asked.request === message.request) inFlight?.delete(kind)
+    for (const [kind, asked] of inFlight ?? []) {
+      if (asked.request !== message.request) continue
+      inFlight?.delete(kind)
+      if (message.type === 'headers' && message.hasMore && message.headers.length > 0) this.deliveredMore = peer
+    }
   }
 
   private lose(connection: ConnectionId): void {
@@ -97,6 +106,11 @@ export class SyncRules {
       case 'send-message':
         this.sent(effect.connection, effect.message, nowMs)
         return
+      case 'status-changed':
+        if (this.isStarting && effect.status !== 'starting')
+          for (const peer of this.peers.values()) peer.lastAskedMs = nowMs
+        this.isStarting = effect.status === 'starting'
+        return
       case 'head-changed':
         if (effect.head.trust === 'stored') return
         if (effect.head.work < this.work) broken('S2', `the head's work fell from ${this.work} to ${effect.head.work}`)
@@ -104,6 +118,15 @@ export class SyncRules {
         return
       default:
     }
+  }
+
+  /** The connection by which this peer was asked for headers that it owes for too long; told once. */
+  takeOverdue(peer: PeerId, nowMs: number): ConnectionId | undefined {
+    const inFlight = this.peers.get(peer)?.inFlight
+    const asked = inFlight?.get('get-headers')
+    if (asked === undefined || asked.deadlineMs > nowMs) return undefined
+    inFlight?.delete('get-headers')
+    return asked.connection
   }
 
   private sent(connection: ConnectionId, message: SyncMessage, nowMs: number): void {
@@ -123,7 +146,7 @@ export class SyncRules {
   }
 
   after(cause: Cause, nowMs: number): void {
-    if (cause.type !== 'timeout' || nowMs < this.nextLookMs) return
+    if (cause.type !== 'timeout' || this.isStarting || nowMs < this.nextLookMs) return
     this.nextLookMs = nowMs + LOOK_EVERY_MS
     for (const [id, peer] of this.peers) {
       if (!peer.servesHeaders) continue

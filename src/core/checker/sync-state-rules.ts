@@ -1,0 +1,89 @@
+/** S1, S2 and S6 as far as they need to see whom sync follows and what it misses. */
+import type { HeaderTree } from '../chain.ts'
+import type { SyncView } from '../core.ts'
+import type { Effect } from '../effect.ts'
+import type { ConnectionId, PeerId, Root } from '../ids.ts'
+import type { Cause } from './cause.ts'
+import type { ConnectionRules } from './connection-rules.ts'
+import { broken } from './invariant-error.ts'
+import type { SyncRules } from './sync-rules.ts'
+
+interface Step {
+  readonly cause: Cause
+  readonly effects: readonly Effect[]
+  readonly nowMs: number
+  readonly sync: SyncView
+  readonly tree: HeaderTree
+}
+
+export class SyncStateRules {
+  private readonly connections: ConnectionRules
+  private readonly trace: SyncRules
+  /** Every root that was ever missing and is neither delivered nor failed. */
+  private readonly missing = new Set<Root>()
+  /** After the step before. */
+  private syncPeer: PeerId | undefined
+  /** The connection on which the sync peer owes us headers for too long, in this step. */
+  private overdue: ConnectionId | undefined
+
+  constructor(connections: ConnectionRules, trace: SyncRules) {
+    this.connections = connections
+    this.trace = trace
+  }
+
+  before(cause: Cause, nowMs: number): void {
+    const { syncPeer } = this
+    const isTimeout = cause.type === 'timeout'
+    this.overdue = isTimeout && syncPeer !== undefined ? this.trace.takeOverdue(syncPeer, nowMs) : undefined
+  }
+
+  after(step: Step): void {
+    const { syncPeer, isRunning } = step.sync
+    if (syncPeer !== undefined && !this.connections.isReady(syncPeer))
+      broken('S1', `the sync peer ${syncPeer} is not ready`)
+    if (isRunning) this.checkElection(step)
+    this.checkStall(step)
+    // What it owed before it was elected is no stall of a sync peer.
+    if (syncPeer !== this.syncPeer && syncPeer !== undefined) this.trace.takeOverdue(syncPeer, step.nowMs)
+    this.syncPeer = syncPeer
+    this.checkMissing(step)
+  }
+
+  /** S2: whoever has more is followed, by the peer's last answer and by what the core made of it. */
+  private checkElection({ cause, effects, nowMs, sync }: Step): void {
+    if (sync.syncPeer !== undefined) return
+    const deliveredMore = cause.type === 'message-received' ? this.trace.deliveredMore : undefined
+    for (const [id, { hasMore, stalledUntilMs }] of sync.peers) {
+      if (stalledUntilMs > nowMs) continue
+      if (hasMore) broken('S2', `${id} has more and there is no sync peer`)
+      if (id !== deliveredMore) continue
+      const isStruck = effects.some(({ type }) => type === 'warning')
+      if (!isStruck) broken('S2', `${id} answered that it has more and there is no sync peer`)
+    }
+  }
+
+  /** S2: without an answer for the stall time the sync peer is changed, and not for itself. */
+  private checkStall({ effects, nowMs, sync: { syncPeer } }: Step): void {
+    const { overdue } = this
+    if (overdue === undefined || syncPeer !== this.syncPeer) return
+    const isClosed = effects.some((effect) => effect.type === 'close-connection' && effect.connection === overdue)
+    if (!isClosed) broken('S2', `${syncPeer} stalled at ${nowMs} ms and is the sync peer still`)
+  }
+
+  /** S6: a root that is missing no longer was delivered, or told as failed. */
+  private checkMissing({ cause, effects, tree, sync: { missing } }: Step): void {
+    for (const effect of effects) if (effect.type === 'want-failed') this.missing.delete(effect.root)
+    if (cause.type === 'message-received' && cause.message.type === 'announce' && cause.message.headers.length > 0) {
+      const { parent } = tree.inspect(cause.message.headers)
+      if (missing.has(parent)) this.missing.add(parent)
+    }
+    // Most steps change nothing here; comparing all roots in each would cost more than the core itself.
+    if (this.missing.size === missing.size) return
+    for (const root of this.missing) {
+      if (missing.has(root)) continue
+      if (!tree.has(root)) broken('S6', `the missing root ${root} was forgotten`)
+      this.missing.delete(root)
+    }
+    for (const root of missing.roots) this.missing.add(root)
+  }
+}
