@@ -131,6 +131,13 @@ export class AncestorWalk {
     this.askSoon(nowMs)
   }
 
+  /** Refused for good, or until `againMs`. */
+  refused(peer: SyncPeer, againMs: number | undefined, nowMs: number): void {
+    const { ancestorsRequest } = peer
+    if (ancestorsRequest !== undefined && againMs !== undefined) this.lost(peer, ancestorsRequest.connection, againMs)
+    else this.failed(peer, nowMs)
+  }
+
   /** The request went down with its connection: the peer may be asked again. */
   lost(peer: SyncPeer, connection: ConnectionId, againMs: number): void {
     if (peer.ancestorsRequest?.connection !== connection) return

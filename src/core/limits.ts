@@ -83,6 +83,8 @@ export const IDLE_BATCHES_MAX = 3
 export const STALL_COOLDOWN_MS = 60_000
 /** Invariant S2: every peer that serves sync is asked for headers this often. */
 export const ASK_AGAIN_INTERVAL_MS: number = 10 * 60_000
+/** A peer that is busy, with verifying its store say, is asked again after this. */
+export const BUSY_RETRY_MS = 2_000
 /** Announced headers in one message: longer reorganisations are fetched. */
 export const ANNOUNCED_HEADERS_MAX = 8
 /** Announced headers whose parent is missing, kept with their bytes. */

@@ -501,6 +501,35 @@ describe('the store', () => {
     expect(world.effects.filter(({ type }) => type === 'persist')).toEqual([])
   })
 
+  test('until the store is verified nothing of it is served: the asker is told to come again, and does', () => {
+    const headers = new Uint8Array([...genesis, ...mine({ count: 30 })])
+    const world = new World({ store: headers })
+    const locator = [chain.genesis]
+    const ask = { type: 'get-headers', request: toRequestId(1), locator, stop: undefined, countMax: 2_016 } as const
+    const asker = world.join('asker')
+    asker.send(ask)
+    expect(asker.received()).toEqual([{ type: 'refused', request: 1, reason: 'busy' }])
+    world.send({ type: 'headers-loaded', fromHeight: 0, headers })
+    world.settle()
+    asker.received()
+    asker.send({ ...ask, request: toRequestId(2) })
+    expect(asker.received()).toMatchObject([{ type: 'headers', request: 2, hasMore: false }])
+  })
+
+  test('a peer that is busy is asked again soon, and is not taken for one that has nothing', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const [request] = remote.requests()
+    if (request === undefined) fail('a request')
+    remote.send({ type: 'refused', request: request.request, reason: 'busy' })
+    expect(world.core.view().isInStep).toBe(false)
+    world.advance(limits.BUSY_RETRY_MS - 1)
+    expect(remote.requests()).toEqual([])
+    world.advance(1)
+    remote.serve(treeOf(mine({ count: 20 })))
+    expect(world.height).toBe(20)
+  })
+
   test('a stored header that breaks a rule is dropped with all after it, and the store is cut there', () => {
     const good = mine({ count: 30 })
     const headers = new Uint8Array([...genesis, ...good])

@@ -9,7 +9,7 @@ import type { Misbehaviour } from './failure.ts'
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
 import type { Instant } from './instant.ts'
 import * as limits from './limits.ts'
-import type { Ancestors, Announce, Headers, NodeInfo, SyncMessage, SyncRequest } from './message.ts'
+import type { Ancestors, Announce, Headers, NodeInfo, Refused, SyncMessage, SyncRequest } from './message.ts'
 import { PeerRequests } from './peer-requests.ts'
 import { answer } from './serving.ts'
 import type { SyncPeer } from './sync-peer.ts'
@@ -151,9 +151,8 @@ export class HeaderSync {
     const peer = this.#peers.get(args.peer)
     if (peer === undefined) return
     // What was asked after the break went by a new stream and will be answered: late, not unasked.
-    for (const pending of [peer.ping, peer.headersRequest, peer.ancestorsRequest]) {
-      if (pending?.connection === args.connection) abandon(peer)
-    }
+    const requests = [peer.ping, peer.headersRequest, peer.ancestorsRequest]
+    for (const sent of requests) if (sent?.connection === args.connection) abandon(peer)
     this.connectionLost({ ...args, againMs: args.nowMs + limits.STREAM_RETRY_MS })
     peer.streamFailureCount += 1
     if (peer.streamFailureCount >= limits.STREAM_FAILURES_MAX) this.#options.unresponsive(args.connection, args.nowMs)
@@ -179,14 +178,14 @@ export class HeaderSync {
       case 'pong':
         return this.#pongAnswered(peer, message.request, now)
       case 'refused':
-        return this.#requestRefused(peer, message.request, now)
+        return this.#requestRefused(peer, message, now)
       case 'announce':
         return this.#announced(peer, message, now)
     }
   }
 
   #serve(peer: SyncPeer, connection: ConnectionId, request: SyncRequest): void {
-    const message = answer(request, this.#tree)
+    const message = answer(request, this.verification.isRunning ? this.#tree : undefined)
     if (message.type === 'headers' && !message.hasMore) tell(peer, message.head)
     this.#effects.push({ type: 'send-message', connection, message })
   }
@@ -246,12 +245,13 @@ export class HeaderSync {
     peer.ping = undefined
   }
 
-  #requestRefused(peer: SyncPeer, request: RequestId, now: Instant): void {
+  #requestRefused(peer: SyncPeer, { request, reason }: Refused, now: Instant): void {
+    const againMs = reason === 'busy' ? now.monotonicMs + limits.BUSY_RETRY_MS : undefined
     if (peer.headersRequest?.request === request) {
       peer.headersRequest = undefined
-      this.#setAside(peer, undefined, now)
+      this.#setAside(peer, againMs, now)
     } else if (peer.ancestorsRequest?.request === request) {
-      this.#walk.failed(peer, now.monotonicMs)
+      this.#walk.refused(peer, againMs, now.monotonicMs)
     } else if (peer.ping?.request === request) peer.ping = undefined
     else this.#unexpected(peer, 'a refusal of nothing', now)
   }
@@ -353,8 +353,8 @@ export class HeaderSync {
 
   #ancestorsVerified(peer: SyncPeer, source: AncestorsSource, now: Instant): void {
     const absent = source.roots.find((root) => !this.#tree.has(root))
-    if (absent === undefined) return
-    this.#misbehaved(peer, 'unlinked-headers', `expected the ancestors of ${absent}, got others`, now)
+    if (absent !== undefined)
+      this.#misbehaved(peer, 'unlinked-headers', `expected the ancestors of ${absent}, got others`, now)
   }
 
   #unconnected(source: PeerSource, index: number, now: Instant): void {
