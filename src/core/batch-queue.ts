@@ -74,9 +74,14 @@ export class BatchQueue {
     return this.#batches.findLast(({ source }) => source.type === 'range' && source.peer === peer)?.last
   }
 
-  /** What a peer sent after a header that was no good is not worth verifying. */
+  /** What else a peer sent that sent a header that was no good. */
   dropOf(peer: PeerId): void {
     this.#batches = this.#batches.filter(({ source }) => peerOf(source) !== peer)
+  }
+
+  /** What follows in a chain of ranges when one of them cannot be used. */
+  dropRangesOf(peer: PeerId): void {
+    this.#batches = this.#batches.filter(({ source }) => source.type !== 'range' || source.peer !== peer)
   }
 
   dropStored(): void {

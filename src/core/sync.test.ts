@@ -418,6 +418,28 @@ describe('announcements', () => {
     expect(world.height).toBe(10 + gap + 1)
   })
 
+  test('a walk back that ends above our chain costs nothing of the ranges that are under way', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const headers = mine({ count: 5 * limits.HEADERS_PER_MESSAGE_MAX })
+    const tree = treeOf(headers)
+    const hear = (message: SyncMessage): void =>
+      world.send({ type: 'message-received', connection: remote.connection, message })
+    const [first] = remote.requests()
+    remote.announce(last(headers))
+    const [walk] = remote.requests()
+    if (first === undefined || walk?.type !== 'get-ancestors') fail('a question for headers and one for ancestors')
+    // All three answers wait in the queue together, the walk between two ranges.
+    hear(answer(first, tree))
+    const [second] = remote.requests()
+    if (second === undefined) fail('the next range')
+    hear(answer(walk, tree))
+    hear(answer(second, tree))
+    world.settle()
+    remote.serve(tree)
+    expect(world.height).toBe(tree.tip.height)
+  })
+
   test('fifty gaps at once are one request', () => {
     const world = new World()
     const remote = world.join('a')

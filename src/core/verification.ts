@@ -147,7 +147,8 @@ export class Verification {
       this.#options.effects.push({ type: 'warning', code: 'own-header-refused', detail: `header ${stop.index} ${why}` })
       return undefined
     }
-    this.queue.dropOf(source.peer)
+    // Ranges build on one another; a walk back or an announcement stands for itself.
+    if (source.type === 'range') this.queue.dropRangesOf(source.peer)
     switch (stop.type) {
       case 'invalid':
         return { type: 'invalid', source, detail: `header at height ${stop.height} ${why}` }
