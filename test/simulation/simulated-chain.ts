@@ -50,20 +50,7 @@ export function createSimulatedToyChain(): SimulatedChain {
       const parentRoot = parent === 'tip' ? root : nowhere(nonce)
       return chain.mine({ parent: parentRoot, time: at, nonce, isInvalid: isInvalid && !isLate })
     },
-    continues(last, append) {
-      const tree = chain.createTree()
-      let parent = last
-      for (let offset = 0; offset < append.length; offset += TOY_HEADER_SIZE_BYTES) {
-        const header = append.subarray(offset, offset + TOY_HEADER_SIZE_BYTES)
-        const isLinked =
-          parent === undefined
-            ? tree.rootOf(header) === chain.genesis
-            : tree.inspect(header).parent === tree.rootOf(parent)
-        if (!isLinked) return false
-        parent = header
-      }
-      return true
-    },
+    continues: (last, append) => isContinued(chain, last, append),
   }
 }
 
@@ -71,4 +58,18 @@ function concat(headers: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(headers.length * TOY_HEADER_SIZE_BYTES)
   for (const [index, header] of headers.entries()) bytes.set(header, index * TOY_HEADER_SIZE_BYTES)
   return bytes
+}
+
+/** Each header of `append` follows the one before it, the first one `last`, or is genesis where there is none. */
+export function isContinued(chain: Chain, last: Uint8Array | undefined, append: Uint8Array): boolean {
+  const tree = chain.createTree()
+  let parent = last
+  for (let offset = 0; offset < append.length; offset += chain.headerSizeBytes) {
+    const header = append.subarray(offset, offset + chain.headerSizeBytes)
+    const isLinked =
+      parent === undefined ? tree.rootOf(header) === chain.genesis : tree.inspect(header).parent === tree.rootOf(parent)
+    if (!isLinked) return false
+    parent = header
+  }
+  return true
 }

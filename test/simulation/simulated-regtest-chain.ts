@@ -2,7 +2,7 @@
 import type { HeaderTree } from '../../src/core/chain.ts'
 import { bitcoin } from '../../src/bitcoin.ts'
 import { mineHeaders } from '../../src/chain/bitcoin/miner.ts'
-import type { SimulatedChain } from './simulated-chain.ts'
+import { isContinued, type SimulatedChain } from './simulated-chain.ts'
 
 const HEADER_SIZE_BYTES = 80
 /** The last four bytes are the nonce. */
@@ -29,20 +29,7 @@ export function createSimulatedRegtestChain(): SimulatedChain {
       const header = mineHeaders({ parent: from, count: 1, firstTime, stepSeconds: 1, salt: nonce })
       return isInvalid ? withoutWork(tree, header) : header
     },
-    continues(last, append) {
-      const tree = chain.createTree()
-      let parent = last
-      for (let offset = 0; offset < append.length; offset += HEADER_SIZE_BYTES) {
-        const header = append.subarray(offset, offset + HEADER_SIZE_BYTES)
-        const isLinked =
-          parent === undefined
-            ? tree.rootOf(header) === chain.genesis
-            : tree.inspect(header).parent === tree.rootOf(parent)
-        if (!isLinked) return false
-        parent = header
-      }
-      return true
-    },
+    continues: (last, append) => isContinued(chain, last, append),
   }
 }
 
