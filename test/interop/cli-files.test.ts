@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { bitcoin } from '../../src/bitcoin.ts'
+import { mineHeaders } from '../../src/chain/bitcoin/miner.ts'
 import { dataPath, testWithData } from '../data-folder.ts'
 import { Program, run, temporaryFolder } from './cli-program.ts'
 
@@ -184,7 +186,11 @@ describe('bad files', () => {
   test('one bad header, and a folder that was not there is not there', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'bad')
-    writeFileSync(path, new Uint8Array(160))
+    const genesis = bitcoin('regtest').createTree().range({ fromHeight: 0, count: 1 })
+    const headers = mineHeaders({ parent: genesis, count: 3, firstTime: 1_500_000_000, stepSeconds: 600 })
+    // The last one follows nothing, so it is found only after those before it were taken in.
+    headers.fill(0, 2 * 80 + 4, 2 * 80 + 36)
+    writeFileSync(path, Buffer.concat([genesis, headers]))
     const { exitCode } = await run(['import', path, '--chain', 'bitcoin:regtest', '--data', join(folder, 'new')])
     expect([exitCode, readdirSync(folder)]).toEqual([1, ['bad']])
   })
