@@ -27,6 +27,8 @@ test.each([
   ['core/planted.ts', "import { join } from 'node:path'", 'may not import node:path'],
   ['core/planted.ts', "const later = import('../wire/planted-target.ts')", 'may not import src/wire/planted-target.ts'],
   ['wire/planted.ts', "import type { Chain } from '../core/chain.ts'", 'may not import src/core/chain.ts'],
+  ['hash/planted.ts', "import { assert } from '../core/assert.ts'", 'may not import src/core/assert.ts'],
+  ['core/planted.ts', "import { sha256 } from '../hash/sha256.ts'", 'may not import src/hash/sha256.ts'],
   ['chain/planted.ts', "import type { Host } from '../host/host.ts'", 'may not import src/host/host.ts'],
   ['host/planted.ts', "import type { HeaderStore } from '../store/store.ts'", 'may not import src/store/store.ts'],
   ['host/planted.ts', "import { createServer } from 'node:http'", 'may not import node:http'],

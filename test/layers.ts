@@ -14,6 +14,7 @@ interface Layer {
 
 const CORE = /^src\/core\//
 const WIRE = /^src\/wire\//
+const HASH = /^src\/hash\//
 const CHAIN = /^src\/chain\//
 const HOST = /^src\/host\//
 const STORE = /^src\/store\//
@@ -36,7 +37,8 @@ const LAYERS: readonly Layer[] = [
     packages: [/^multiformats(\/|$)/, /^protons-runtime$/, /^uint8array(s|list)(\/|$)/],
     builtins: 'none',
   },
-  { name: 'chain', files: CHAIN, mayImport: [CORE, WIRE], packages: [], builtins: 'none' },
+  { name: 'hash', files: HASH, mayImport: [], packages: [], builtins: 'none' },
+  { name: 'chain', files: CHAIN, mayImport: [CORE, WIRE, HASH], packages: [], builtins: 'none' },
   {
     name: 'host',
     files: HOST,
@@ -58,7 +60,7 @@ const LAYERS: readonly Layer[] = [
     packages: [],
     builtins: 'none',
   },
-  { name: 'bitcoin.ts', files: BITCOIN_ENTRY, mayImport: [CORE, CHAIN], packages: [], builtins: 'none' },
+  { name: 'bitcoin.ts', files: BITCOIN_ENTRY, mayImport: [CORE, HASH, CHAIN], packages: [], builtins: 'none' },
   {
     name: 'rushlight.ts',
     files: /^src\/rushlight\.ts$/,
@@ -69,14 +71,14 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'browser.ts',
     files: BROWSER_ENTRY,
-    mayImport: [CORE, WIRE, CHAIN, DRIVER, new RegExp(`^${NOT_NODEJS}src/(host|store)/`)],
+    mayImport: [CORE, WIRE, HASH, CHAIN, DRIVER, new RegExp(`^${NOT_NODEJS}src/(host|store)/`)],
     packages: [],
     builtins: 'none',
   },
   {
     name: 'nodejs.ts',
     files: NODEJS_ENTRY,
-    mayImport: [CORE, WIRE, CHAIN, DRIVER, BITCOIN_ENTRY, new RegExp(`^${NOT_BROWSER}src/(host|store)/`)],
+    mayImport: [CORE, WIRE, HASH, CHAIN, DRIVER, BITCOIN_ENTRY, new RegExp(`^${NOT_BROWSER}src/(host|store)/`)],
     packages: [],
     builtins: 'all',
   },
