@@ -4,11 +4,11 @@ import type { Root } from './core/ids.ts'
 import { createBitcoinChain } from './chain/bitcoin/bitcoin-chain.ts'
 import { readCheckpoints } from './chain/bitcoin/checkpoint-table.ts'
 import type { Checkpoint, CheckpointTable } from './chain/bitcoin/checkpoint-table.ts'
-import { hashHeaders } from './chain/bitcoin/double-sha256.ts'
 import { HEADER_SIZE_BYTES, readHeaderFields, readRoot, ROOT_SIZE_BYTES } from './chain/bitcoin/header.ts'
 import type { HeaderFields } from './chain/bitcoin/header.ts'
 import { networkParameters } from './chain/bitcoin/networks.ts'
 import type { BitcoinNetwork } from './chain/bitcoin/networks.ts'
+import { hashHeaders } from './hash/choose-hash-headers.ts'
 
 export type { BitcoinNetwork, Chain, Checkpoint, HeaderFields, Root }
 

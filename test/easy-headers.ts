@@ -1,9 +1,9 @@
 /** Headers of any network without work, for rules that no test could mine for: their hash function makes every root small. */
-import { hashHeaders } from '../src/chain/bitcoin/double-sha256.ts'
-import type { HashHeaders } from '../src/chain/bitcoin/double-sha256.ts'
 import { HEADER_SIZE_BYTES, readRoot, ROOT_SIZE_BYTES, writeHeader } from '../src/chain/bitcoin/header.ts'
 import { toRoot } from '../src/core/ids.ts'
 import type { Root } from '../src/core/ids.ts'
+import { hashHeaders } from '../src/hash/choose-hash-headers.ts'
+import type { HashHeaders } from '../src/hash/hash-headers.ts'
 
 export interface EasyHeader {
   readonly time: number

@@ -1,10 +1,10 @@
 /** Headers a second of the hash function, the verifier and the tree, and the tree's memory a header. One core, synthetic regtest headers. */
 import { setImmediate } from 'node:timers/promises'
-import { hashHeaders } from '../../src/chain/bitcoin/double-sha256.ts'
 import { HEADER_SIZE_BYTES, ROOT_SIZE_BYTES } from '../../src/chain/bitcoin/header.ts'
 import { createHeaderVerifier } from '../../src/chain/bitcoin/header-verifier.ts'
 import { bitcoin } from '../../src/bitcoin.ts'
 import type { HeaderTree } from '../../src/core/chain.ts'
+import { hashHeaders } from '../../src/hash/choose-hash-headers.ts'
 import { makeHeadersInMemory } from './make-headers.ts'
 
 const HEADER_COUNT = Number(process.argv[2] ?? 900_000)

@@ -9,8 +9,8 @@ import type {
 } from '../../core/chain.ts'
 import { assert } from '../../core/assert.ts'
 import type { Root } from '../../core/ids.ts'
+import type { HashHeaders } from '../../hash/hash-headers.ts'
 import { BestChain } from './best-chain.ts'
-import type { HashHeaders } from './double-sha256.ts'
 import {
   BITS_OFFSET,
   HEADER_SIZE_BYTES,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HEADER_SIZE_BYTES, readRoot } from './header.ts'
-import { hashHeaders } from './double-sha256.ts'
+import { hashHeaders } from '../../hash/choose-hash-headers.ts'
 import { createHeaderVerifier } from './header-verifier.ts'
 import type { HeaderVerifier } from './header-verifier.ts'
 import { mineHeaders } from './miner.ts'

@@ -1,8 +1,8 @@
 /** Verifies a file of headers from front to back, without keeping them. The rules are the tree's own. */
 import type { SliceStop } from '../../core/chain.ts'
 import type { Root } from '../../core/ids.ts'
-import { hashHeaders as hashHeadersPlain } from './double-sha256.ts'
-import type { HashHeaders } from './double-sha256.ts'
+import { hashHeaders as hashHeadersFast } from '../../hash/choose-hash-headers.ts'
+import type { HashHeaders } from '../../hash/hash-headers.ts'
 import {
   BITS_OFFSET,
   HEADER_SIZE_BYTES,
@@ -30,7 +30,7 @@ export interface HeaderVerifierOptions {
    */
   readonly startHeight?: number
   readonly nowUnixMs: number
-  /** A faster hash function than the plain one. */
+  /** The fastest hash function of this machine by default. */
   readonly hashHeaders?: HashHeaders
 }
 
@@ -73,7 +73,7 @@ class SequentialVerifier implements HeaderVerifier {
     }
     this.#network = networkParameters(options.network)
     this.#nowUnixMs = options.nowUnixMs
-    this.#hashHeaders = options.hashHeaders ?? hashHeadersPlain
+    this.#hashHeaders = options.hashHeaders ?? hashHeadersFast
     this.#startHeight = startHeight
     this.#window.reset(startHeight)
     this.#rules = new HeaderRules(this.#network, this.#window)

@@ -1,5 +1,5 @@
 /** Makes headers on easy targets: practice chains, tests, benches. Regtest takes two hashes a header on average. */
-import { hashHeaders as hashHeadersPlain } from './double-sha256.ts'
+import { hashHeaders } from '../../hash/choose-hash-headers.ts'
 import {
   HEADER_SIZE_BYTES,
   MERKLE_ROOT_OFFSET,
@@ -30,7 +30,7 @@ export function mineHeader(args: {
   headers.set(args.parent)
   const header = headers.subarray(HEADER_SIZE_BYTES)
   const root = new Uint8Array(ROOT_SIZE_BYTES)
-  hashHeadersPlain(headers, 0, 1, root)
+  hashHeaders(headers, 0, 1, root)
   const bits = args.bits ?? REGTEST_BITS
   writeUint32(header, 0, args.version ?? PLAIN_VERSION)
   header.set(root, PARENT_OFFSET)
@@ -55,7 +55,7 @@ export function mineHeaders(args: {
   const headers = new Uint8Array(args.count * HEADER_SIZE_BYTES)
   const root = new Uint8Array(ROOT_SIZE_BYTES)
   const target = targetBytes(REGTEST_BITS)
-  hashHeadersPlain(args.parent, 0, 1, root)
+  hashHeaders(args.parent, 0, 1, root)
   for (let index = 0; index < args.count; index += 1) {
     const offset = index * HEADER_SIZE_BYTES
     writeUint32(headers, offset, PLAIN_VERSION)
@@ -72,7 +72,7 @@ export function mineHeaders(args: {
 function findNonce(headers: Uint8Array, offset: number, root: Uint8Array, target: Uint8Array): void {
   for (let nonce = 0; nonce < NONCES; nonce += 1) {
     writeUint32(headers, offset + NONCE_OFFSET, nonce)
-    hashHeadersPlain(headers, offset, 1, root)
+    hashHeaders(headers, offset, 1, root)
     if (meetsTarget(root, 0, target)) return
   }
   throw new RangeError('expected a target that one of 2^32 nonces meets')

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hashHeaders } from './double-sha256.ts'
-import { HEADER_SIZE_BYTES, readRoot, ROOT_SIZE_BYTES } from './header.ts'
-import { NETWORKS } from './networks.ts'
+import { HEADER_SIZE_BYTES, readRoot, ROOT_SIZE_BYTES } from '../chain/bitcoin/header.ts'
+import { NETWORKS } from '../chain/bitcoin/networks.ts'
+import { hashHeaders } from './choose-hash-headers.ts'
 
 test('the hash of each genesis header is the root that its network is known by', () => {
   for (const { genesisHeader, genesis } of Object.values(NETWORKS)) {
