@@ -210,6 +210,10 @@ export class ScriptedCore implements LightNodeCore {
     throw new Error('nobody looks')
   }
 
+  exchangeView(): never {
+    throw new Error('nobody looks')
+  }
+
   #inside(name: string, run: () => readonly Effect[]): readonly Effect[] {
     if (this.#isInside) throw new Error(`${name} came while another event was being handled`)
     this.#isInside = true

@@ -2,7 +2,7 @@
  * What a chain supplies to the core: identity, rules, and a tree of verified headers.
  * Batches are raw bytes, whole headers one after another, never an object per header.
  */
-import type { Root } from './ids.ts'
+import type { Cid, Root } from './ids.ts'
 
 /**
  * How the head came to be believed.
@@ -46,8 +46,21 @@ export interface Chain {
   readonly minimumChainWork: bigint
   /** The time that one header's bytes carry, Unix seconds. */
   timeOf(header: Uint8Array): number
+  /** What blocks are made of; undefined for a chain that exchanges none. */
+  readonly content?: ChainContent
   /** A new tree that holds genesis alone. */
   createTree(): HeaderTree
+}
+
+/**
+ * What a chain says of the content of its blocks. An outline names the parts of one block, so that all of them can be
+ * wanted at once: for Bitcoin the ids of its transactions in order, and its coinbase. Its bytes are the chain's own.
+ */
+export interface ChainContent {
+  /** The header that this CID names, which is served from the tree; undefined for every other CID. */
+  headerRootOf(cid: Cid): Root | undefined
+  /** Undefined when the outline is whole and fits the header; else what is wrong, in one line. */
+  checkOutline(args: { readonly header: Uint8Array; readonly outline: Uint8Array }): string | undefined
 }
 
 /** Why a slice stopped. `index` counts headers from the start of the whole batch. */

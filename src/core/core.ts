@@ -2,7 +2,8 @@
 import type { Chain, Head, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
 import type { Event } from './event.ts'
-import type { ConnectionId, PeerId, Root } from './ids.ts'
+import type { CidPrefix } from './exchange/exchange-message.ts'
+import type { Cid, ConnectionId, PeerId, Root } from './ids.ts'
 import type { Instant } from './instant.ts'
 import type { ClaimedHead } from './message.ts'
 import type { Status } from './status.ts'
@@ -37,6 +38,8 @@ export interface LightNodeCore {
   readonly tree: HeaderTree
   /** What sync is after now, for the checker of invariants. Read-only. */
   syncView(): SyncView
+  /** What block exchange holds now, for showing and for the checker. Read-only. */
+  exchangeView(): ExchangeView
 }
 
 export interface SyncView {
@@ -47,6 +50,36 @@ export interface SyncView {
   readonly peers: ReadonlyMap<PeerId, { readonly hasMore: boolean; readonly stalledUntilMs: number }>
   /** Roots that are wanted now: queued, or owned by a request. */
   readonly missing: { readonly roots: Iterable<Root>; readonly size: number; has(root: Root): boolean }
+}
+
+/** Counts since the start; blocks and bytes are of content, without what carries it. */
+export interface ExchangeCounts {
+  readonly blocksReceived: number
+  readonly bytesReceived: number
+  /** Of those received: wanted once, and already there. */
+  readonly duplicateBlocks: number
+  /** Of those received: never asked for, or of no known hash. */
+  readonly unwantedBlocks: number
+  readonly blocksSent: number
+  readonly bytesSent: number
+}
+
+export interface ExchangeView extends ExchangeCounts {
+  /** Wants of the app that are not settled. */
+  readonly wantCount: number
+  readonly peers: ReadonlyMap<PeerId, ExchangePeerView>
+}
+
+export interface ExchangePeerView extends ExchangeCounts {
+  readonly connection: ConnectionId
+  /** Blocks that it was asked for and that have not come. */
+  readonly owedCount: number
+  /** Wants of its that we hold. */
+  readonly ledgerCount: number
+  /** Bytes loaded for it or on their way to it. */
+  readonly outstandingBytes: number
+  /** A message is on its way and not drained. */
+  readonly isSending: boolean
 }
 
 export interface CoreOptions {
@@ -60,6 +93,8 @@ export interface CoreOptions {
   readonly maxPeers: number
   /** 32 bits; decides jitter and ties. */
   readonly seed: number
+  /** Makes a block's CID, which takes hashing it; undefined where the hash function is not known. No exchange without it. */
+  readonly cidOf?: ((prefix: CidPrefix, bytes: Uint8Array) => Cid | undefined) | undefined
   /** This light node makes the headers itself (a practice chain): it is in step without peers. */
   readonly isAuthority: boolean
 }

@@ -2,6 +2,7 @@
  * Everything the core can ask for. The driver carries these out in order; what can fail comes back as an event.
  */
 import type { Head, HeaderSummary } from './chain.ts'
+import type { ExchangeAppEffect, ExchangeHostEffect, ExchangeStoreEffect } from './exchange/exchange-effect.ts'
 import type { ConnectionId, DialId, PeerId, RequestId, Root } from './ids.ts'
 import type { NodeInfo, SyncMessage } from './message.ts'
 import type { Status } from './status.ts'
@@ -159,9 +160,20 @@ export type WarningCode =
   | 'future-header'
   | 'own-header-refused'
   | 'dial-failed'
+  | 'block-store-failed'
 
-export type HostEffect = Dial | CancelDial | CloseConnection | RequestHandshake | AnswerHandshake | SendMessage
-export type StoreEffect = LoadHeaders | Persist
+export type HostEffect =
+  Dial | CancelDial | CloseConnection | RequestHandshake | AnswerHandshake | SendMessage | ExchangeHostEffect
+export type HeaderStoreEffect = LoadHeaders | Persist
+export type StoreEffect = HeaderStoreEffect | ExchangeStoreEffect
 export type AppEffect =
-  PeerReady | PeerGone | HeadChanged | Reorganised | StatusChanged | ConnectSettled | WantFailed | Warning
+  | PeerReady
+  | PeerGone
+  | HeadChanged
+  | Reorganised
+  | StatusChanged
+  | ConnectSettled
+  | WantFailed
+  | Warning
+  | ExchangeAppEffect
 export type Effect = HostEffect | StoreEffect | AppEffect

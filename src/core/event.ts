@@ -2,6 +2,7 @@
  * Everything that can happen to a light node. The driver hands these to the core one at a time, in order.
  * An event that no longer matters (an older generation, an unknown connection) changes nothing.
  */
+import type { ExchangeAppEvent, ExchangeHostEvent, ExchangeStoreEvent } from './exchange/exchange-event.ts'
 import type { Misbehaviour, NetworkFailure } from './failure.ts'
 import type { ConnectionId, DialId, PeerId, RequestId } from './ids.ts'
 import type { NodeInfo, SyncMessage } from './message.ts'
@@ -209,8 +210,10 @@ export type HostEvent =
   | MessageReceived
   | SyncStreamFailed
   | PeerMisbehaved
+  | ExchangeHostEvent
 
-export type StoreEvent = StoreOpened | HeadersLoaded | LoadFailed | Persisted | PersistFailed | StoreBecameWritable
+export type StoreEvent =
+  StoreOpened | HeadersLoaded | LoadFailed | Persisted | PersistFailed | StoreBecameWritable | ExchangeStoreEvent
 
 export type AppEvent =
   | ConnectRequested
@@ -220,5 +223,6 @@ export type AppEvent =
   | ClockJumped
   | NetworkOnline
   | StopRequested
+  | ExchangeAppEvent
 
 export type Event = HostEvent | StoreEvent | AppEvent

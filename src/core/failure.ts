@@ -17,3 +17,5 @@ export type Misbehaviour =
   | 'unasked' // an answer to nothing, or more than was asked for
   | 'flood' // more unconnected announcements than the limit
   | 'wrong-chain' // another chain or another genesis
+  | 'invalid-outline' // an outline that does not fit its header
+  | 'unwanted-block' // blocks that were never asked for, more than a mistake

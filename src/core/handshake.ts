@@ -53,6 +53,9 @@ export function messageSizeBytes(message: SyncMessage): number {
       return FIXED_BYTES + ROOT_BYTES * message.locator.length
     case 'get-ancestors':
       return FIXED_BYTES + ROOT_BYTES * (message.roots.length + message.known.length)
+    case 'block-outline':
+      return FIXED_BYTES + message.bytes.length
+    case 'get-block-outline':
     case 'ping':
     case 'pong':
     case 'refused':

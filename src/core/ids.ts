@@ -5,6 +5,11 @@ type Brand<Base, Name extends string> = Base & { readonly [brand]: Name }
 
 /** A header's hash: lower-case hex, 64 digits, in the chain's display order. */
 export type Root = Brand<string, 'Root'>
+/**
+ * A content identifier in its usual text: version 1 in lower-case base32 (`bafk…`), version 0 in base58 (`Qm…`).
+ * Made of bytes by `src/wire/cid.ts` alone, so that equal texts are equal CIDs. The CID of a Bitcoin header is its root.
+ */
+export type Cid = Brand<string, 'Cid'>
 /** A remote machine's libp2p peer id, as text. */
 export type PeerId = Brand<string, 'PeerId'>
 /** One connection to a peer; never used twice within a process. */
@@ -13,6 +18,10 @@ export type ConnectionId = Brand<string, 'ConnectionId'>
 export type DialId = Brand<number, 'DialId'>
 /** One numbered request of ours or of a peer's, unique per asker. */
 export type RequestId = Brand<number, 'RequestId'>
+/** One read of the block store that is under way. */
+export type LoadId = Brand<number, 'LoadId'>
+/** One wish of the app for a block or an outline, until it is settled. */
+export type WantToken = Brand<number, 'WantToken'>
 
 const ROOT_PATTERN = /^[0-9a-f]{64}$/
 

@@ -1,9 +1,10 @@
 import { assertNever } from './assert.ts'
 import type { Connection } from './connection.ts'
-import type { CoreOptions, CoreView, LightNodeCore, PeerView, SyncView } from './core.ts'
+import type { CoreOptions, CoreView, ExchangeView, LightNodeCore, PeerView, SyncView } from './core.ts'
 import { DialSchedule } from './dial-schedule.ts'
 import type { Effect } from './effect.ts'
 import type { Event } from './event.ts'
+import { BlockExchange } from './exchange/block-exchange.ts'
 import type { HeaderTree } from './chain.ts'
 import { judgeNodeInfo, ownNodeInfo } from './handshake.ts'
 import type { Instant } from './instant.ts'
@@ -31,6 +32,7 @@ class Core implements LightNodeCore {
   readonly #dials: DialSchedule
   readonly #lifecycle: PeerLifecycle
   readonly #sync: HeaderSync
+  readonly #exchange: BlockExchange
   #status: Status = 'starting'
   #statusReason = 'opening the store'
   #hadPeer = false
@@ -59,6 +61,12 @@ class Core implements LightNodeCore {
       connectionOf: (peer) => this.#lifecycle.primaryConnection(peer)?.id,
       misbehaved: (args) => this.#lifecycle.misbehaved(args),
       unresponsive: (connection, nowMs) => this.#lifecycle.unresponsive(connection, nowMs),
+    })
+    this.#exchange = new BlockExchange({
+      tree: this.tree,
+      content: chain.content,
+      cidOf: options.cidOf ?? (() => undefined),
+      effects,
     })
   }
 
@@ -119,6 +127,18 @@ class Core implements LightNodeCore {
         return this.#dials.retryNow(nowMs)
       case 'stop-requested':
         return this.#stop(now)
+      case 'exchange-received':
+      case 'exchange-sent':
+      case 'exchange-send-failed':
+      case 'blocks-found':
+      case 'blocks-loaded':
+      case 'outline-loaded':
+      case 'blocks-load-failed':
+      case 'blocks-stored':
+      case 'want-requested':
+      case 'outline-requested':
+      case 'want-cancelled':
+        return this.#exchange.handle(event, now)
       default:
         assertNever(event)
     }
@@ -173,6 +193,7 @@ class Core implements LightNodeCore {
       this.#lifecycle.nextTimeout() ?? Infinity,
       this.#dials.nextTimeout() ?? Infinity,
       this.#sync.nextTimeout() ?? Infinity,
+      this.#exchange.nextTimeout() ?? Infinity,
     )
     return next === Infinity ? undefined : next
   }
@@ -280,6 +301,10 @@ class Core implements LightNodeCore {
   syncView(): SyncView {
     const { syncPeer, peers, missing, verification } = this.#sync
     return { isRunning: verification.isRunning, syncPeer, peers, missing }
+  }
+
+  exchangeView(): ExchangeView {
+    return this.#exchange.view()
   }
 
   view(): CoreView {

@@ -109,6 +109,21 @@ export const FUTURE_RETRY_MS_MAX: number = 10 * 60_000
 /** Locator entries in one request: 10 dense and one per doubling is below 45 for any height under 2^32. */
 export const LOCATOR_ROOTS_MAX = 64
 
+// Block exchange
+
+/** Bitswap reference, "Wire": a message is 4 MiB at most; frames longer than this reset their stream. */
+export const EXCHANGE_MESSAGE_BYTES_MAX: number = 4 * 1024 * 1024
+/** Bitswap reference: senders pack up to 2 MiB, and no block to others is longer. */
+export const EXCHANGE_PACKED_BYTES_MAX: number = 2 * 1024 * 1024
+/** A single block between Rushlight peers: the largest transaction that fits a block. It goes alone in its message. */
+export const BLOCK_BYTES_MAX = 4_000_000
+/** Bitswap reference, "Server features": a longer CID is ignored. */
+export const CID_BYTES_MAX = 168
+/** Outline bytes in one answer: 1,979 transactions of two ids each fit with room to spare. */
+export const OUTLINE_BYTES_PER_MESSAGE_MAX: number = 192 * 1024
+/** 16,666 transactions of the least size fill a block: 64 bytes of ids each, a coinbase, and room. */
+export const OUTLINE_BYTES_MAX: number = 2 * 1024 * 1024
+
 // Keeping connections alive
 
 /** A peer that said nothing for this long is pinged. */

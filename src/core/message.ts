@@ -8,7 +8,7 @@ export interface ClaimedHead {
 }
 
 /** What a peer says it can be asked for. Names that we do not know are kept out by the decoder. */
-export type Service = 'headers' | 'ancestors'
+export type Service = 'headers' | 'ancestors' | 'outlines'
 
 /**
  * What two light nodes tell each other in a handshake. Believed for the connection that it came on only.
@@ -71,6 +71,22 @@ export interface Announce {
   readonly head: ClaimedHead
 }
 
+/** What a block is made of, without its content: see `ChainContent`. From byte `fromByte` on, where it is long. */
+export interface GetBlockOutline {
+  readonly type: 'get-block-outline'
+  readonly request: RequestId
+  readonly root: Root
+  readonly fromByte: number
+}
+
+/** The next bytes of the outline, `OUTLINE_BYTES_PER_MESSAGE_MAX` at most; `totalBytes` 0 where the asked one has none. */
+export interface BlockOutline {
+  readonly type: 'block-outline'
+  readonly request: RequestId
+  readonly totalBytes: number
+  readonly bytes: Uint8Array
+}
+
 /** Measures latency and shows that the other side still turns. */
 export interface Ping {
   readonly type: 'ping'
@@ -91,4 +107,5 @@ export interface Refused {
 
 export type SyncRequest = GetHeaders | GetAncestors | Ping
 export type SyncResponse = Headers | Ancestors | Pong | Refused
-export type SyncMessage = SyncRequest | SyncResponse | Announce
+/** Everything that goes over the sync stream; outlines are block exchange's. */
+export type SyncMessage = SyncRequest | SyncResponse | Announce | GetBlockOutline | BlockOutline

@@ -36,6 +36,7 @@ export function debugCore({ core, chain, coreOptions, log }: DebuggedCore): Ligh
   return {
     tree: core.tree,
     syncView: () => core.syncView(),
+    exchangeView: () => core.exchangeView(),
     view: () => core.view(),
     hasWork: () => core.hasWork(),
     nextTimeout: () => core.nextTimeout(),

@@ -2,6 +2,7 @@ import { assertNever } from '../core/assert.ts'
 import type { LightNodeCore } from '../core/core.ts'
 import type { AppEffect, Effect } from '../core/effect.ts'
 import type { AppEvent, Event } from '../core/event.ts'
+import type { ExchangeStoreEffect } from '../core/exchange/exchange-effect.ts'
 import type { Instant } from '../core/instant.ts'
 import { CLOCK_JUMP_MS } from '../core/limits.ts'
 import type { Host } from '../host/host.ts'
@@ -17,10 +18,17 @@ const EVENTS_PER_SLICE_MAX = 16
 /** The loop turns at least this often, so that a sleep is noticed and a wedge can be seen. */
 const HEARTBEAT_MS = 2_000
 
+/** Carries out the block store's effects; what comes of them is posted as events. */
+export interface BlockPerformer {
+  perform(effect: ExchangeStoreEffect): void
+}
+
 export interface DriverOptions {
   readonly core: LightNodeCore
   readonly host: Host
   readonly store: HeaderStore
+  /** Undefined where no blocks are kept or exchanged. */
+  readonly blocks?: BlockPerformer | undefined
   readonly headerSizeBytes: number
   readonly clock: Clock
   /** Calls back in a later turn, at once and without a timer. */
@@ -210,11 +218,20 @@ export class Driver {
       case 'request-handshake':
       case 'answer-handshake':
       case 'send-message':
+      case 'admit-exchange':
+      case 'send-exchange':
+      case 'reset-exchange':
         this.#options.host.perform(effect)
         return
       case 'load-headers':
       case 'persist':
         this.#storeRunner.perform(effect)
+        return
+      case 'find-blocks':
+      case 'load-blocks':
+      case 'load-outline':
+      case 'save-blocks':
+        this.#options.blocks?.perform(effect)
         return
       case 'peer-ready':
       case 'peer-gone':
@@ -224,6 +241,8 @@ export class Driver {
       case 'connect-settled':
       case 'want-failed':
       case 'warning':
+      case 'want-settled':
+      case 'outline-settled':
         this.#options.onEffect(effect)
         return
       default:

@@ -1,4 +1,5 @@
 import type { Event, MessageReceived } from '../core/event.ts'
+import type { ExchangeReceived } from '../core/exchange/exchange-event.ts'
 import type { ConnectionId } from '../core/ids.ts'
 
 /** Unread messages of one connection at most, in number and in bytes, before the host stops reading it. */
@@ -46,7 +47,7 @@ export class Inbox {
   }
 
   /** Resolves when there is room for another message of that connection. */
-  putMessage(event: MessageReceived, sizeBytes: number): Promise<void> {
+  putMessage(event: MessageReceived | ExchangeReceived, sizeBytes: number): Promise<void> {
     this.#entries.push({ event, sizeBytes })
     const share = this.#shares.get(event.connection) ?? { messageCount: 0, sizeBytes: 0, onRoom: [] }
     this.#shares.set(event.connection, share)
@@ -65,7 +66,7 @@ export class Inbox {
       this.#entries = this.#entries.slice(this.#next)
       this.#next = 0
     }
-    if (entry.event.type === 'message-received') this.#release(entry.event.connection, entry.sizeBytes)
+    if (isMessage(entry.event)) this.#release(entry.event.connection, entry.sizeBytes)
     return entry.event
   }
 
@@ -85,6 +86,10 @@ export class Inbox {
     if (hasRoom(share)) for (const resolve of share.onRoom.splice(0)) resolve()
     if (share.messageCount === 0) this.#shares.delete(connection)
   }
+}
+
+function isMessage(event: Event): event is MessageReceived | ExchangeReceived {
+  return event.type === 'message-received' || event.type === 'exchange-received'
 }
 
 function hasRoom(share: Share): boolean {

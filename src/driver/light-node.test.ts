@@ -106,6 +106,7 @@ test('a debug build throws a broken rule from its turn, and logs it once: number
       const rest = {
         tree: core.tree,
         syncView: () => core.syncView(),
+        exchangeView: () => core.exchangeView(),
         hasWork: () => core.hasWork(),
         handleWork: core.handleWork.bind(core),
       }

@@ -47,6 +47,7 @@ export function recordCore(args: {
   return {
     tree: core.tree,
     syncView: () => core.syncView(),
+    exchangeView: () => core.exchangeView(),
     view: () => core.view(),
     hasWork: () => core.hasWork(),
     nextTimeout: () => core.nextTimeout(),

@@ -1,9 +1,9 @@
-import type { StoreEffect } from '../core/effect.ts'
+import type { HeaderStoreEffect } from '../core/effect.ts'
 import type { StoreEvent } from '../core/event.ts'
 import type { HeaderStore, OpenedStore, StoreWrite } from '../store/store.ts'
 import { StoreError } from '../store/store.ts'
 
-type PersistEffect = Extract<StoreEffect, { type: 'persist' }>
+type PersistEffect = Extract<HeaderStoreEffect, { type: 'persist' }>
 
 /** The store's heights whose headers tell where its chain and ours part: the tip, ten below it, then doubling steps. */
 const DENSE_SAMPLE_COUNT = 10
@@ -61,7 +61,7 @@ export class StoreRunner {
     return opened
   }
 
-  perform(effect: StoreEffect): void {
+  perform(effect: HeaderStoreEffect): void {
     if (this.#isClosed) return
     if (effect.type === 'load-headers') this.#track(this.#load(effect))
     else if (this.#buildsOnFailure(effect)) {
@@ -106,7 +106,7 @@ export class StoreRunner {
     this.#writing = undefined
   }
 
-  async #load({ fromHeight, count }: Extract<StoreEffect, { type: 'load-headers' }>): Promise<void> {
+  async #load({ fromHeight, count }: Extract<HeaderStoreEffect, { type: 'load-headers' }>): Promise<void> {
     try {
       const headers = await this.#store.read({ fromHeight, count })
       this.#post({ type: 'headers-loaded', fromHeight, headers })

@@ -1,4 +1,5 @@
 import type { HostEvent, MessageReceived } from '../core/event.ts'
+import type { ExchangeReceived } from '../core/exchange/exchange-event.ts'
 import type { HostEffect } from '../core/effect.ts'
 import type { ConnectionId, PeerId } from '../core/ids.ts'
 
@@ -30,12 +31,12 @@ export interface Traffic {
 
 export interface HostSink {
   /** Lifecycle events and answers: taken at once and never dropped. */
-  post(event: Exclude<HostEvent, MessageReceived>): void
+  post(event: Exclude<HostEvent, MessageReceived | ExchangeReceived>): void
   /**
    * A message of a peer. Resolves when there is room for the next one of that peer: until then the host does not read
    * its streams. Never rejects.
    */
-  offer(event: MessageReceived, sizeBytes: number): Promise<void>
+  offer(event: MessageReceived | ExchangeReceived, sizeBytes: number): Promise<void>
 }
 
 export type HostErrorCode = 'listen-failed' | 'invalid-address'

@@ -1,5 +1,6 @@
 import type { Connection } from '@libp2p/interface'
 import type { HostEvent, MessageReceived } from '../core/event.ts'
+import type { ExchangeReceived } from '../core/exchange/exchange-event.ts'
 import { toConnectionId, type ConnectionId } from '../core/ids.ts'
 import { Handshakes } from './handshakes.ts'
 import type { HostSink, Traffic } from './host.ts'
@@ -25,7 +26,7 @@ export class PeerLink {
     const { connection, sink } = args
     this.connection = connection
     this.id = toConnectionId(connection.id)
-    const post = (event: Exclude<HostEvent, MessageReceived>): void => sink.post(event)
+    const post = (event: Exclude<HostEvent, MessageReceived | ExchangeReceived>): void => sink.post(event)
     this.handshakes = new Handshakes({ connection, id: this.id, post, inboundTimeoutMs: args.handshakeTimeoutMs })
     this.sync = new SyncLink({
       connection,

@@ -77,6 +77,7 @@ export class SyncLink {
     switch (message.type) {
       case 'headers':
       case 'ancestors':
+      case 'block-outline':
       case 'pong':
       case 'refused':
         return this.#answer(message)
@@ -127,7 +128,9 @@ export class SyncLink {
     for (const frames of this.#streams) frames.abort({ type: 'closed' })
   }
 
-  #answer(message: Extract<SyncMessage, { type: 'headers' | 'ancestors' | 'pong' | 'refused' }>): void {
+  #answer(
+    message: Extract<SyncMessage, { type: 'headers' | 'ancestors' | 'block-outline' | 'pong' | 'refused' }>,
+  ): void {
     const inbound = this.#inbound
     // The stream that asked is gone: the answer has nowhere to go, and would be unasked on another.
     if (inbound === undefined || !inbound.unanswered.delete(message.request)) return
@@ -145,6 +148,7 @@ export class SyncLink {
         break
       case 'get-headers':
       case 'get-ancestors':
+      case 'get-block-outline':
       case 'ping':
         // One number for many would slip past the bound on requests that wait.
         if (inbound.unanswered.has(message.request)) {
@@ -205,6 +209,7 @@ export class SyncLink {
         switch (message.type) {
           case 'headers':
           case 'ancestors':
+          case 'block-outline':
           case 'pong':
           case 'refused':
             return this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)

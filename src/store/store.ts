@@ -56,6 +56,8 @@ export type StoreErrorCode =
   | 'read-failed'
   | 'quota-exceeded'
   | 'lost-lock'
+  | 'hash-mismatch' // a block's bytes are not those that its CID names
+  | 'unknown-hash' // a CID whose hash function is not known here
 
 export class StoreError extends Error {
   override readonly name = 'StoreError'

@@ -3,6 +3,8 @@ import {
   ANNOUNCED_HEADERS_MAX,
   HEADERS_PER_MESSAGE_MAX,
   LOCATOR_ROOTS_MAX,
+  OUTLINE_BYTES_MAX,
+  OUTLINE_BYTES_PER_MESSAGE_MAX,
   ROOTS_PER_REQUEST_MAX,
 } from '../core/limits.ts'
 import type { Refused, SyncMessage } from '../core/message.ts'
@@ -31,10 +33,12 @@ const KINDS: Readonly<Record<SyncMessage['type'], number>> = {
   'get-headers': 1,
   'get-ancestors': 2,
   ping: 3,
+  'get-block-outline': 4,
   headers: 64,
   ancestors: 65,
   pong: 66,
   refused: 67,
+  'block-outline': 68,
   announce: 128,
 }
 
@@ -54,6 +58,10 @@ const KNOWN = 10
 const ANSWERED = 11
 const UNKNOWN = 12
 const REASON = 13
+const ROOT = 14
+const FROM_BYTE = 15
+const TOTAL_BYTES = 16
+const OUTLINE = 17
 
 /** Copies what the message holds. Throws `RangeError` on a number of ours that is none. */
 export function encodeSyncMessage(message: SyncMessage): Uint8Array {
@@ -81,6 +89,12 @@ export function encodeSyncMessage(message: SyncMessage): Uint8Array {
       break
     case 'announce':
       writer.bytes(HEADERS, message.headers).bytes(HEAD, encodeClaimedHead(message.head))
+      break
+    case 'get-block-outline':
+      writer.bytes(ROOT, encodeRoots([message.root])).varint(FROM_BYTE, message.fromByte)
+      break
+    case 'block-outline':
+      writer.varint(TOTAL_BYTES, message.totalBytes).bytes(OUTLINE, message.bytes)
       break
     case 'ping':
     case 'pong':
@@ -121,6 +135,10 @@ function decodeRequest(fields: ProtobufFields, kind: number, request: RequestId)
       const known = takeRoots({ fields, field: KNOWN, name: 'known', countMax: LOCATOR_ROOTS_MAX })
       return { type: 'get-ancestors', request, roots, known, countMax: takeCountMax(fields) }
     }
+    case KINDS['get-block-outline']: {
+      const root = decodeRoot(fields.bytes(ROOT, 'root', ROOT_BYTES), 'root')
+      return { type: 'get-block-outline', request, root, fromByte: takeOutlineBytes(fields, FROM_BYTE, 'from byte') }
+    }
     case KINDS.ping:
       return { type: 'ping', request }
     default:
@@ -148,6 +166,10 @@ function decodeAnswer(args: {
       const unknown = takeRoots({ fields, field: UNKNOWN, name: 'unknown', countMax })
       return { type: 'ancestors', request, headers, answered, unknown }
     }
+    case KINDS['block-outline']: {
+      const bytes = fields.bytes(OUTLINE, 'outline', OUTLINE_BYTES_PER_MESSAGE_MAX)
+      return { type: 'block-outline', request, totalBytes: takeOutlineBytes(fields, TOTAL_BYTES, 'total bytes'), bytes }
+    }
     case KINDS.pong:
       return { type: 'pong', request }
     case KINDS.refused: {
@@ -158,6 +180,10 @@ function decodeAnswer(args: {
     default:
       throw undecodable('an answer to a request of ours', `kind ${kind}`)
   }
+}
+
+function takeOutlineBytes(fields: ProtobufFields, field: number, name: string): number {
+  return fields.varint(field, name, { max: OUTLINE_BYTES_MAX })
 }
 
 function takeCountMax(fields: ProtobufFields): number {

@@ -150,7 +150,7 @@ function watchHost(
       host.start({
         post: (event) => sink.post(event),
         offer: (event, sizeBytes) => {
-          watch.onReceived(event.message)
+          if (event.type === 'message-received') watch.onReceived(event.message)
           return sink.offer(event, sizeBytes)
         },
       }),

@@ -61,6 +61,34 @@ function formatEffect(effect: Exclude<Effect, WantFailed>, headers: ScenarioHead
         outcome.type === 'ready' ? `ready ${outcome.peer}` : `failed ${outcome.code}: ${named(outcome.detail, headers)}`
       return `connect-settled ${effect.token} ${result}`
     }
+    case 'admit-exchange':
+    case 'reset-exchange':
+      return `${effect.type} ${effect.connection}`
+    case 'send-exchange': {
+      const { wants, cancels, blocks, haves, dontHaves } = effect.message
+      const parts = [
+        ...wants.map(({ cid, want }) => `want-${want} ${cid}`),
+        ...cancels.map((cid) => `cancel ${cid}`),
+        ...blocks.map(({ cid }) => `block ${cid}`),
+        ...haves.map((cid) => `have ${cid}`),
+        ...dontHaves.map((cid) => `dont-have ${cid}`),
+      ]
+      return `send-exchange ${effect.connection} ${effect.sequence} ${parts.join(', ')}`
+    }
+    case 'find-blocks':
+    case 'load-blocks':
+      return `${effect.type} ${effect.load} for=${effect.owner ?? 'app'} ${effect.cids.join(',')}`
+    case 'load-outline':
+      return `load-outline ${effect.load} for=${effect.owner ?? 'app'} ${headers.nameOf(effect.root)}`
+    case 'save-blocks':
+      return `save-blocks ${effect.blocks.map(({ cid }) => cid).join(',')}`
+    case 'want-settled':
+    case 'outline-settled': {
+      const { outcome } = effect
+      const result =
+        outcome.type === 'delivered' ? `delivered from=${outcome.from}` : `failed ${outcome.code}: ${outcome.detail}`
+      return `${effect.type} ${effect.token} ${result}`
+    }
     case 'warning':
       return `warning ${effect.code}: ${named(effect.detail, headers)}`
   }
@@ -68,6 +96,10 @@ function formatEffect(effect: Exclude<Effect, WantFailed>, headers: ScenarioHead
 
 function formatMessage(message: SyncMessage, headers: ScenarioHeaders): string {
   switch (message.type) {
+    case 'get-block-outline':
+      return `get-block-outline ${message.request} ${headers.nameOf(message.root)} from-byte=${message.fromByte}`
+    case 'block-outline':
+      return `block-outline ${message.request} ${message.bytes.length} of ${message.totalBytes} bytes`
     case 'ping':
     case 'pong':
       return `${message.type} ${message.request}`

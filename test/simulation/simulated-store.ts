@@ -1,5 +1,5 @@
 /** One computer's disk: slow, failing, and losing what it has not acknowledged when the computer crashes. */
-import type { LoadHeaders, Persist, StoreEffect } from '../../src/core/effect.ts'
+import type { HeaderStoreEffect, LoadHeaders, Persist } from '../../src/core/effect.ts'
 import type { StoreEvent, StoreOpened } from '../../src/core/event.ts'
 import type { Random } from './random.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -65,7 +65,7 @@ export class SimulatedStore {
     this.work = other.work
   }
 
-  perform(effect: StoreEffect, post: (event: StoreEvent) => void): void {
+  perform(effect: HeaderStoreEffect, post: (event: StoreEvent) => void): void {
     if (effect.type === 'load-headers') this.load(effect, post)
     else {
       if (!this.isWritable) throw new Error('the core wrote to a store that is not writable')

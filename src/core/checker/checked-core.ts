@@ -49,6 +49,7 @@ export function checkedCore(core: LightNodeCore, options: CheckedCoreOptions): L
     view: () => core.view(),
     tree: core.tree,
     syncView: () => core.syncView(),
+    exchangeView: () => core.exchangeView(),
   }
 }
 

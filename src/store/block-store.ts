@@ -1,0 +1,51 @@
+/**
+ * Blocks by CID, kept between runs, one contract for memory, IndexedDB and files.
+ * 1. What is read hashes to its CID: what does not is dropped, told as a warning, and absent.
+ * 2. Never larger than `sizeBytesMax`: of what is not pinned, what was used longest ago makes room.
+ * 3. A write is there whole or not at all, whatever happens in the middle of it.
+ */
+import type { Cid, Root } from '../core/ids.ts'
+import type { StoreKind } from './store.ts'
+
+export interface BlockStore {
+  readonly kind: StoreKind
+  /** Opens or creates; rejects with `StoreError`. */
+  open(): Promise<void>
+  /** In the order asked for, undefined where absent. Does not count as use. */
+  sizes(cids: readonly Cid[]): Promise<readonly (number | undefined)[]>
+  /**
+   * In the order asked for, undefined where absent; stops before the block that would pass `bytesMax`, but never before the
+   * first. The bytes are shared: nobody changes them.
+   */
+  read(args: { readonly cids: readonly Cid[]; readonly bytesMax: number }): Promise<readonly (Uint8Array | undefined)[]>
+  /**
+   * All of them or none, in one commit. Under `pin` they stay, with everything else of that root, until it is unpinned.
+   * Rejects with `StoreError`: `quota-exceeded` where the pinned ones alone would pass `sizeBytesMax` or the platform has no
+   * room, `hash-mismatch` where bytes do not hash to their CID, `unknown-hash` where nobody can tell.
+   */
+  write(args: {
+    readonly blocks: readonly { readonly cid: Cid; readonly bytes: Uint8Array }[]
+    readonly pin?: Root
+  }): Promise<void>
+  /** Outlines are the chain's own bytes by block root (see `ChainContent`), pinned with that root. */
+  readOutline(root: Root): Promise<Uint8Array | undefined>
+  writeOutline(args: { readonly root: Root; readonly outline: Uint8Array }): Promise<void>
+  /** What was pinned under it may be evicted from now on. */
+  unpin(root: Root): Promise<void>
+  /** Block bytes held, and how many blocks. */
+  readonly sizeBytes: number
+  readonly blockCount: number
+  /** Bytes that may be held. */
+  readonly sizeBytesMax: number
+  close(): Promise<void>
+}
+
+export interface BlockStoreOptions {
+  /** `bitcoin:mainnet`; one store for each chain. */
+  readonly chain: string
+  readonly sizeBytesMax: number
+  /** Makes the CID that these bytes have under the same prefix as `cid`; undefined where the hash is not known. */
+  readonly rehash: (cid: Cid, bytes: Uint8Array) => Cid | undefined
+  /** What was found damaged and dropped, one line each. */
+  readonly onWarning: (detail: string) => void
+}
