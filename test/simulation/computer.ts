@@ -197,10 +197,12 @@ export class Computer {
     if (this.isTurnScheduled) return
     this.isTurnScheduled = true
     const { time } = this.options.network
-    time.at(Math.max(time.nowMs + delayMs, this.pausedUntilMs), () => {
-      this.isTurnScheduled = false
-      this.turn()
-    })
+    time.at(Math.max(time.nowMs + delayMs, this.pausedUntilMs), this.takeTurn)
+  }
+
+  private readonly takeTurn = (): void => {
+    this.isTurnScheduled = false
+    this.turn()
   }
 
   private turn(): void {
@@ -240,10 +242,12 @@ export class Computer {
     const wakeAtMs = Math.max(time.nowMs, Math.ceil(dueMs - this.monotonicBaseMs))
     if (wakeAtMs >= this.wakeAtMs && this.wakeAtMs > time.nowMs) return
     this.wakeAtMs = wakeAtMs
-    time.at(wakeAtMs, () => {
-      if (this.wakeAtMs === wakeAtMs) this.wakeAtMs = Infinity
-      this.scheduleTurn()
-    })
+    time.at(wakeAtMs, this.wakeUp)
+  }
+
+  private readonly wakeUp = (): void => {
+    if (this.wakeAtMs === this.options.network.time.nowMs) this.wakeAtMs = Infinity
+    this.scheduleTurn()
   }
 
   private countTimeouts(): void {

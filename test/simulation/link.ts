@@ -21,13 +21,47 @@ interface Item {
   readonly arrivesAtMs: number
   readonly event: Event
   readonly sizeBytes: number
+  /** Behind it on its channel. */
+  next: Item | undefined
 }
 
+/** What is under way to one end on one stream, in order. Scheduled for the arrival of its first item. */
 class Channel {
-  items: Item[] = []
+  first: Item | undefined
+  last: Item | undefined
   bytes = 0
   lastArrivalMs = 0
   isScheduled = false
+  private readonly to: LinkEnd
+
+  constructor(to: LinkEnd) {
+    this.to = to
+  }
+
+  push(item: Item): void {
+    if (this.last === undefined) this.first = item
+    else this.last.next = item
+    this.last = item
+    this.bytes += item.sizeBytes
+  }
+
+  shift(item: Item): void {
+    this.first = item.next
+    if (item.next === undefined) this.last = undefined
+    this.bytes -= item.sizeBytes
+  }
+
+  clear(): void {
+    this.first = undefined
+    this.last = undefined
+    this.bytes = 0
+  }
+
+  /** The first item is there. */
+  run(): void {
+    this.isScheduled = false
+    this.to.link.pump(this.to, this)
+  }
 }
 
 /** One side of a link, owned by one process. */
@@ -51,9 +85,9 @@ export class LinkEnd {
   lastRequestSent = -1
   /** What is under way to this end. */
   readonly arriving: Readonly<Record<ChannelName, Channel>> = {
-    handshake: new Channel(),
-    requests: new Channel(),
-    answers: new Channel(),
+    handshake: new Channel(this),
+    requests: new Channel(this),
+    answers: new Channel(this),
   }
   /** Nothing arrives here before this moment (one-way silence). */
   silentUntilMs = 0
@@ -106,9 +140,9 @@ export class Link {
     const channel = to.arriving[name]
     const arrivesAtMs = Math.max(channel.lastArrivalMs, this.options.time.nowMs + this.options.latencyMs())
     channel.lastArrivalMs = arrivesAtMs
-    channel.items.push({ arrivesAtMs, event, sizeBytes })
-    channel.bytes += sizeBytes
-    if (channel.items.length === 1) this.schedule(to, name)
+    const isFirst = channel.first === undefined
+    channel.push({ arrivesAtMs, event, sizeBytes, next: undefined })
+    if (isFirst) this.schedule(to, channel)
     return channel.bytes
   }
 
@@ -124,38 +158,31 @@ export class Link {
 
   /** There may be room again, or the silence may be over. */
   resume(to: LinkEnd): void {
-    for (const name of CHANNEL_NAMES) this.schedule(to, name)
+    for (const name of CHANNEL_NAMES) this.schedule(to, to.arriving[name])
   }
 
   /** What is under way on that channel is lost. */
   drop(to: LinkEnd, name: ChannelName): void {
-    const channel = to.arriving[name]
-    channel.items = []
-    channel.bytes = 0
+    to.arriving[name].clear()
   }
 
-  private schedule(to: LinkEnd, name: ChannelName): void {
-    const channel = to.arriving[name]
-    const first = channel.items[0]
+  private schedule(to: LinkEnd, channel: Channel): void {
+    const { first } = channel
     if (first === undefined || channel.isScheduled || to.isClosed || to.isDeaf || !to.owner.isAlive) return
     channel.isScheduled = true
-    this.options.time.at(Math.max(first.arrivesAtMs, to.silentUntilMs), () => {
-      channel.isScheduled = false
-      this.pump(to, name)
-    })
+    this.options.time.at(Math.max(first.arrivesAtMs, to.silentUntilMs), channel)
   }
 
-  private pump(to: LinkEnd, name: ChannelName): void {
-    const channel = to.arriving[name]
-    const nowMs = this.options.time.nowMs
+  /** Hands over what has arrived; for the channel alone. */
+  pump(to: LinkEnd, channel: Channel): void {
+    const { nowMs } = this.options.time
     while (!to.isClosed && !to.isDeaf && to.owner.isAlive) {
-      const first = channel.items[0]
+      const { first } = channel
       if (first === undefined) return
       if (!to.isOpen || first.arrivesAtMs > nowMs || to.silentUntilMs > nowMs) break
       if (!to.owner.deliver(to, first.event, first.sizeBytes)) return
-      channel.items.shift()
-      channel.bytes -= first.sizeBytes
+      channel.shift(first)
     }
-    if (to.isOpen) this.schedule(to, name)
+    if (to.isOpen) this.schedule(to, channel)
   }
 }

@@ -2,7 +2,7 @@
  * A chain for tests: the rules of `Chain` and `HeaderTree` on headers so small and cheap that ten thousand light nodes
  * fit in one process. Headers that were valid once are shared between all trees of a chain.
  */
-import type { Chain, HeaderTree } from '../../src/core/chain.ts'
+import type { Chain, HeaderSummary, HeaderTree } from '../../src/core/chain.ts'
 import type { Root } from '../../src/core/ids.ts'
 import { createToyTree } from './toy-tree.ts'
 import {
@@ -25,9 +25,12 @@ export interface ToyRecord {
   readonly root: Root
   readonly bytes: Uint8Array
   readonly parent: ToyRecord | undefined
+  /** An ancestor further below, so that the one at a height is found in few steps. */
+  readonly jump: ToyRecord | undefined
   readonly height: number
   readonly time: number
   readonly work: number
+  readonly summary: HeaderSummary
 }
 
 export interface ToyChain extends Chain {
@@ -71,10 +74,15 @@ export type ToyVerdict =
   | { readonly type: 'valid'; readonly record: ToyRecord }
   | { readonly type: 'invalid'; readonly rule: string; readonly message: string }
 
+/** Runs of headers that are kept as bytes: about as many as are asked for at the same time. */
+const RUNS_MAX = 64
+
 /** Every valid header of a chain, once. Grows as long as the simulation lives. */
 export class ToyRegistry {
   readonly genesis: ToyRecord
   readonly records: ToyRecord[] = []
+  /** Bytes of the runs served last, by end and length; bounded by RUNS_MAX, oldest forgotten first. */
+  private readonly runs = new Map<string, Uint8Array>()
   private readonly recordByKey = new Map<number, ToyRecord>()
   private readonly recordByRoot = new Map<Root, ToyRecord>()
 
@@ -95,6 +103,23 @@ export class ToyRegistry {
   /** The record of this header's parent. */
   findParent(headers: Uint8Array, offset: number): ToyRecord | undefined {
     return this.recordByKey.get(keyOfWords(words.at(headers, offset), words.at(headers, offset + 4)))
+  }
+
+  /** The bytes of the `count` headers up to and with this one: shared by all who ask, and never changed. */
+  runTo(last: ToyRecord, count: number): Uint8Array {
+    const key = `${last.index}:${count}`
+    const known = this.runs.get(key)
+    if (known !== undefined) return known
+    const bytes = new Uint8Array(count * TOY_HEADER_SIZE_BYTES)
+    let at: ToyRecord | undefined = last
+    for (let index = count - 1; index >= 0 && at !== undefined; index -= 1, at = at.parent)
+      bytes.set(at.bytes, index * TOY_HEADER_SIZE_BYTES)
+    this.runs.set(key, bytes)
+    for (const oldest of this.runs.keys()) {
+      if (this.runs.size <= RUNS_MAX) break
+      this.runs.delete(oldest)
+    }
+    return bytes
   }
 
   /** The root that this header will have. */
@@ -119,20 +144,44 @@ export class ToyRegistry {
     const hash = hashToyHeader(bytes, 0)
     const key = keyOfWords(hash[0] ?? 0, hash[1] ?? 0)
     if (this.recordByKey.has(key)) throw new Error('two toy headers have the same key; choose another nonce')
-    const record: ToyRecord = {
-      index: this.records.length,
-      root: rootText(rootBytes(hash), 0),
-      bytes,
-      parent,
-      height: parent === undefined ? 0 : parent.height + 1,
-      time: words.at(bytes, 32),
-      work: words.at(bytes, 36) + (parent?.work ?? 0),
-    }
+    const record = createRecord({ index: this.records.length, bytes, root: rootText(rootBytes(hash), 0), parent })
     this.records.push(record)
     this.recordByKey.set(key, record)
     this.recordByRoot.set(record.root, record)
     return record
   }
+}
+
+function createRecord(args: {
+  index: number
+  bytes: Uint8Array
+  root: Root
+  parent: ToyRecord | undefined
+}): ToyRecord {
+  const { bytes, root, parent } = args
+  const height = parent === undefined ? 0 : parent.height + 1
+  const time = words.at(bytes, 32)
+  const work = words.at(bytes, 36) + (parent?.work ?? 0)
+  const summary = { height, root, time, work: BigInt(work) }
+  return { ...args, height, time, work, summary, jump: jumpAbove(parent) }
+}
+
+/** Where a child of this header leads: as far as the two jumps before it together where they are equal (a skew-binary list). */
+function jumpAbove(parent: ToyRecord | undefined): ToyRecord | undefined {
+  const over = parent?.jump
+  const beyond = over?.jump
+  if (parent === undefined || over === undefined || beyond === undefined) return parent
+  return parent.height - over.height === over.height - beyond.height ? beyond : parent
+}
+
+/** The ancestor of this header at this height, at most its own; in some 2 log2(height) steps. */
+export function ancestorAt(record: ToyRecord, height: number): ToyRecord {
+  let at = record
+  while (at.height > height) {
+    const { jump } = at
+    at = jump !== undefined && jump.height >= height ? jump : (at.parent as ToyRecord)
+  }
+  return at
 }
 
 function textBytes(root: Root): Uint8Array {

@@ -1,7 +1,8 @@
-/** `HeaderTree` of the toy chain: a bitmap of the registered headers it holds, and the best chain by height. */
+/** `HeaderTree` of the toy chain: a bitmap of the registered headers it holds, and the tip. */
 import type { HeaderRecord, HeaderSummary, HeaderTree, SliceOutcome, SliceStop } from '../../src/core/chain.ts'
 import type { Root } from '../../src/core/ids.ts'
 import type { ToyRecord, ToyRegistry } from './toy-chain.ts'
+import { ancestorAt } from './toy-chain.ts'
 import {
   hashToyHeader,
   isSealed,
@@ -22,7 +23,6 @@ class ToyTree implements HeaderTree {
   private readonly registry: ToyRegistry
   private held = new Uint8Array(16)
   private heldCount = 1
-  private best: Uint32Array = new Uint32Array(16)
   private tipRecord: ToyRecord
 
   constructor(registry: ToyRegistry) {
@@ -32,11 +32,11 @@ class ToyTree implements HeaderTree {
   }
 
   get tip(): HeaderSummary {
-    return summarise(this.tipRecord)
+    return this.tipRecord.summary
   }
 
   get sizeBytes(): number {
-    return this.held.byteLength + this.best.byteLength
+    return this.held.byteLength
   }
 
   get sideHeaderCount(): number {
@@ -52,7 +52,7 @@ class ToyTree implements HeaderTree {
     const record = this.record(heightOrRoot)
     if (record === undefined) return undefined
     return {
-      ...summarise(record),
+      ...record.summary,
       parent: rootText(record.bytes, 0),
       bytes: record.bytes.slice(),
       isOnBestChain: this.isBest(record),
@@ -60,8 +60,7 @@ class ToyTree implements HeaderTree {
   }
 
   summary(heightOrRoot: number | Root): HeaderSummary | undefined {
-    const record = this.record(heightOrRoot)
-    return record === undefined ? undefined : summarise(record)
+    return this.record(heightOrRoot)?.summary
   }
 
   locator(fromHeight: number): readonly Root[] {
@@ -77,7 +76,8 @@ class ToyTree implements HeaderTree {
 
   range({ fromHeight, count }: { readonly fromHeight: number; readonly count: number }): Uint8Array {
     const available = Math.max(0, Math.min(count, this.tipRecord.height - fromHeight + 1))
-    return join(Array.from({ length: available }, (_, index) => this.bestAt(fromHeight + index)))
+    if (available === 0) return new Uint8Array(0)
+    return this.registry.runTo(this.bestAt(fromHeight + available - 1), available)
   }
 
   inspect(headers: Uint8Array): { count: number; parent: Root; last: Root; lastHasWork: boolean } {
@@ -85,13 +85,17 @@ class ToyTree implements HeaderTree {
     return {
       count: headers.length / TOY_HEADER_SIZE_BYTES,
       parent: this.registry.findParent(headers, 0)?.root ?? rootText(headers, 0),
-      last: this.rootOf(headers.subarray(lastOffset)),
+      last: this.rootAt(headers, lastOffset),
       lastHasWork: isSealed(headers, lastOffset),
     }
   }
 
   rootOf(header: Uint8Array): Root {
-    return this.registry.find(header, 0)?.root ?? rootText(rootBytes(hashToyHeader(header, 0)), 0)
+    return this.rootAt(header, 0)
+  }
+
+  private rootAt(headers: Uint8Array, offset: number): Root {
+    return this.registry.find(headers, offset)?.root ?? rootText(rootBytes(hashToyHeader(headers, offset)), 0)
   }
 
   add(args: { headers: Uint8Array; index: number; count: number; nowUnixMs: number }): SliceOutcome {
@@ -171,14 +175,20 @@ class ToyTree implements HeaderTree {
       served.push(...run.reverse())
       answered.push(root)
     }
-    return { headers: join(served), answered, unknown }
+    return { headers: this.bytesOf(served), answered, unknown }
+  }
+
+  private bytesOf(records: readonly ToyRecord[]): Uint8Array {
+    const last = records.at(-1)
+    const isOneRun = records.every((record, index) => index === 0 || record.parent === records[index - 1])
+    return isOneRun && last !== undefined ? this.registry.runTo(last, records.length) : join(records)
   }
 
   private judge(headers: Uint8Array, index: number, nowUnixMs: number): ToyRecord | SliceStop {
     const offset = index * TOY_HEADER_SIZE_BYTES
     const found = this.registry.find(headers, offset)
     if (found !== undefined && this.holds(found)) return found
-    const parent = this.registry.findParent(headers, offset)
+    const parent = found?.parent ?? this.registry.findParent(headers, offset)
     if (parent === undefined || !this.holds(parent))
       return { type: 'unconnected', index, parent: parent?.root ?? rootText(headers, offset) }
     const height = parent.height + 1
@@ -191,20 +201,14 @@ class ToyTree implements HeaderTree {
   }
 
   private moveTip(to: ToyRecord): { commonHeight: number; reverted: readonly HeaderSummary[] } {
-    const tipBefore = this.tipRecord
-    while (this.best.length <= to.height) this.best = grow(this.best)
-    const adopted: ToyRecord[] = []
-    let at = to
-    while (!this.isBest(at)) {
-      adopted.push(at)
+    const reverted: HeaderSummary[] = []
+    let at = this.tipRecord
+    while (ancestorAt(to, at.height) !== at) {
+      reverted.push(at.summary)
       at = at.parent as ToyRecord
     }
-    const reverted: HeaderSummary[] = []
-    for (let height = at.height + 1; height <= tipBefore.height; height += 1)
-      reverted.push(summarise(this.bestAt(height)))
-    for (const record of adopted) this.best[record.height] = record.index
     this.tipRecord = to
-    return { commonHeight: at.height, reverted }
+    return { commonHeight: at.height, reverted: reverted.reverse() }
   }
 
   private record(heightOrRoot: number | Root): ToyRecord | undefined {
@@ -217,11 +221,11 @@ class ToyTree implements HeaderTree {
   }
 
   private bestAt(height: number): ToyRecord {
-    return this.registry.records[this.best[height] ?? 0] as ToyRecord
+    return ancestorAt(this.tipRecord, height)
   }
 
   private isBest(record: ToyRecord): boolean {
-    return record.height <= this.tipRecord.height && this.best[record.height] === record.index
+    return record.height <= this.tipRecord.height && this.bestAt(record.height) === record
   }
 
   private holds(record: ToyRecord): boolean {
@@ -236,16 +240,10 @@ class ToyTree implements HeaderTree {
   }
 }
 
-function grow<Numbers extends Uint8Array | Uint32Array>(numbers: Numbers): Numbers {
-  const larger = (
-    numbers instanceof Uint8Array ? new Uint8Array(numbers.length * 2) : new Uint32Array(numbers.length * 2)
-  ) as Numbers
-  larger.set(numbers)
+function grow(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(bytes.length * 2)
+  larger.set(bytes)
   return larger
-}
-
-function summarise(record: ToyRecord): HeaderSummary {
-  return { height: record.height, root: record.root, time: record.time, work: BigInt(record.work) }
 }
 
 function join(records: readonly ToyRecord[]): Uint8Array {
