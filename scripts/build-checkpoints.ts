@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { rootToBytes } from '../src/chain/bitcoin/header.ts'
+import { ROOT_SIZE_BYTES, rootToBytes } from '../src/chain/bitcoin/header.ts'
 import { RETARGET_PERIOD_HEADERS } from '../src/chain/bitcoin/networks.ts'
 import { toRoot } from '../src/core/ids.ts'
 
@@ -27,7 +27,10 @@ for (const { network, source, stepPeriods } of TABLES) {
   // Record k: the root of the last header of period k, and the target of the next.
   const periods = JSON.parse(text) as readonly (readonly [root: string, target: number])[]
   const chosen = periods.filter((_, index) => (index + 1) % stepPeriods === 0 || index === periods.length - 1)
-  const roots = Buffer.concat(chosen.map(([root]) => rootToBytes(toRoot(root)))).toString('base64')
+  const roots = chosen.map(([root]) => rootToBytes(toRoot(root)))
+  // What the proof of work makes zero comes together, so that it compresses to nothing.
+  const columns = Array.from({ length: ROOT_SIZE_BYTES }, (_, position) => roots.map((root) => root[position] ?? 0))
+  const rootColumns = Buffer.from(columns.flat()).toString('base64')
   const lastHeight = periods.length * RETARGET_PERIOD_HEADERS - 1
   const lines = [
     '/**',
@@ -39,7 +42,7 @@ for (const { network, source, stepPeriods } of TABLES) {
     'export const CHECKPOINTS: CheckpointTable = {',
     `  stepHeaders: ${stepPeriods * RETARGET_PERIOD_HEADERS},`,
     `  lastHeight: ${lastHeight},`,
-    `  roots:\n    '${roots}',`,
+    `  rootColumns:\n    '${rootColumns}',`,
     '}',
     '',
   ]

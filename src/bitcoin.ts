@@ -50,7 +50,7 @@ export async function loadCheckpoints(network: BitcoinNetwork): Promise<readonly
   if (table === undefined) return []
   return readCheckpoints(
     table,
-    Uint8Array.from(atob(table.roots), (character) => character.charCodeAt(0)),
+    Uint8Array.from(atob(table.rootColumns), (character) => character.charCodeAt(0)),
   )
 }
 

@@ -7,6 +7,6 @@ import type { CheckpointTable } from '../checkpoint-table.ts'
 export const CHECKPOINTS: CheckpointTable = {
   stepHeaders: 64512,
   lastHeight: 308447,
-  roots:
-    'N4OJxeSO6IV4m1xSqnGII1E2891D6xcuJ2zZ0x0BAACn9BkBkPiL/tCVSl7uVxJ3Pi5PYlUmBWMLGfE/eQAAAKkJiNlSGJNG/zFE4anoF/rGkydoqIKjZ3vZCFQQAQAAb3JVymNURAHFr/JVSHsUKx1qUZbqSyCfMF4LIQwAAADPbjIXvFP/rgSBBl9jxAvo2GqjTnmWr4nWG0jODwAAAA==',
+  rootColumns:
+    'N6epb8+D9AlybokZiFUyxQHZyhfkkFJjvI74GFRT6IuTRP+F/kYBrnjQ/8UEm5Uxr4FcSkTyBlJe4VVfqu6pSGNxV+h7xIgSFxQLI3f6K+hRPsYd2DYuk2pq808nUaPdYmiWTkNVqOp56yaCS5YXBaMgry5jZ5+JJwt7MNZsGdleG9nxCAtI0z9UIc4deRAMDwEAAQAAAAAAAAAAAAAAAA==',
 }

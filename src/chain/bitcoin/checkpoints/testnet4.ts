@@ -7,6 +7,6 @@ import type { CheckpointTable } from '../checkpoint-table.ts'
 export const CHECKPOINTS: CheckpointTable = {
   stepHeaders: 64512,
   lastHeight: 139103,
-  roots:
-    'CznkBHmTO5cs69oEzEJxNJ1wYYsR42ysAwAAAAAAAADf8gWKxNi4gZmlv0XfOY1sDO4r4xN2llBpCd8CAAAAAJ5P/ptW81KkHKKWgB8FPnRgBWQYpEZzz1L6AQAAAAAA',
+  rootColumns:
+    'C9+eOfJP5AX+BIqbecRWk9jzO7hSl4GkLJkc66Wi2r+WBEWAzN8fQjkFcY0+NGx0nQxgcO4FYStki+MYEROk43ZGbJZzrFDPA2lSAAn6AN8BAAIAAAAAAAAAAAAAAAAA',
 }
