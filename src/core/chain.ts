@@ -2,7 +2,8 @@
  * What a chain supplies to the core: identity, rules, and a tree of verified headers.
  * Batches are raw bytes, whole headers one after another, never an object per header.
  */
-import type { Cid, Root } from './ids.ts'
+import type { ChainContent } from './content.ts'
+import type { Root } from './ids.ts'
 
 /**
  * How the head came to be believed.
@@ -50,17 +51,6 @@ export interface Chain {
   readonly content?: ChainContent
   /** A new tree that holds genesis alone. */
   createTree(): HeaderTree
-}
-
-/**
- * What a chain says of the content of its blocks. An outline names the parts of one block, so that all of them can be
- * wanted at once: for Bitcoin the ids of its transactions in order, and its coinbase. Its bytes are the chain's own.
- */
-export interface ChainContent {
-  /** The header that this CID names, which is served from the tree; undefined for every other CID. */
-  headerRootOf(cid: Cid): Root | undefined
-  /** Undefined when the outline is whole and fits the header; else what is wrong, in one line. */
-  checkOutline(args: { readonly header: Uint8Array; readonly outline: Uint8Array }): string | undefined
 }
 
 /** Why a slice stopped. `index` counts headers from the start of the whole batch. */

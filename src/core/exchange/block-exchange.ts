@@ -1,4 +1,5 @@
-import type { ChainContent, HeaderTree } from '../chain.ts'
+import type { HeaderTree } from '../chain.ts'
+import type { ChainContent } from '../content.ts'
 import type { ExchangeView } from '../core.ts'
 import type { Effect } from '../effect.ts'
 import type { Cid } from '../ids.ts'

@@ -93,7 +93,7 @@ export interface OutlineSettled {
     /** `not-served`: no ready peer serves outlines, or each said no: walk the tree by CID instead. */
     | {
         readonly type: 'failed'
-        readonly code: 'cancelled' | 'unknown-header' | 'not-served' | 'stopped'
+        readonly code: 'cancelled' | 'not-served' | 'stopped'
         readonly detail: string
         readonly progress: WantProgress
       }
