@@ -30,6 +30,12 @@ const state = new Int32Array(8)
 
 const schedule = new Int32Array(64)
 
+/** For WebAssembly: the 64 round constants, then the 8 words of the initial state. */
+export function writeConstants(target: Int32Array): void {
+  target.set(ROUND_CONSTANTS, 0)
+  target.set(INITIAL_STATE, ROUND_CONSTANTS.length)
+}
+
 /** Begins a hash. */
 export function reset(): void {
   state.set(INITIAL_STATE)
