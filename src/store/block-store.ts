@@ -23,13 +23,9 @@ export interface BlockStore {
    * Rejects with `StoreError`: `quota-exceeded` where the pinned ones alone would pass `sizeBytesMax` or the platform has no
    * room, `hash-mismatch` where bytes do not hash to their CID, `unknown-hash` where nobody can tell.
    */
-  write(args: {
-    readonly blocks: readonly { readonly cid: Cid; readonly bytes: Uint8Array }[]
-    readonly pin?: Root
-  }): Promise<void>
-  /** Outlines are the chain's own bytes by block root (see `ChainContent`), pinned with that root. */
+  write(write: BlockWrite): Promise<void>
+  /** Outlines are the chain's own bytes by block root (see `ChainContent`). Whoever reads one checks it. */
   readOutline(root: Root): Promise<Uint8Array | undefined>
-  writeOutline(args: { readonly root: Root; readonly outline: Uint8Array }): Promise<void>
   /** What was pinned under it may be evicted from now on. */
   unpin(root: Root): Promise<void>
   /** Block bytes held, and how many blocks. */
@@ -38,6 +34,14 @@ export interface BlockStore {
   /** Bytes that may be held. */
   readonly sizeBytesMax: number
   close(): Promise<void>
+}
+
+export interface BlockWrite {
+  readonly blocks: readonly { readonly cid: Cid; readonly bytes: Uint8Array }[]
+  /** Kept with them in the same commit; it counts as bytes held, is used when it is read, and pinned like them. */
+  readonly outline?: { readonly root: Root; readonly bytes: Uint8Array }
+  /** All of this write stays, until this root is unpinned. */
+  readonly pin?: Root
 }
 
 export interface BlockStoreOptions {
