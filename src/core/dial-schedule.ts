@@ -84,21 +84,14 @@ export class DialSchedule {
     return undefined
   }
 
-  /** When the next target is dialled again; undefined when none waits. */
-  get nextRetryMs(): number | undefined {
-    let next: number | undefined
-    for (const { state } of this.#targets.values()) {
-      if (state.phase === 'backoff') next = Math.min(next ?? Infinity, state.untilMs)
-    }
-    return next
-  }
-
+  /** When the next target is dialled again, or the next dial is given up; undefined when none waits. */
   nextTimeout(): number | undefined {
-    let next = this.nextRetryMs
+    let next = Infinity
     for (const { state } of this.#targets.values()) {
-      if (state.phase === 'dialing') next = Math.min(next ?? Infinity, state.deadlineMs)
+      if (state.phase === 'backoff') next = Math.min(next, state.untilMs)
+      else if (state.phase === 'dialing') next = Math.min(next, state.deadlineMs)
     }
-    return next
+    return next === Infinity ? undefined : next
   }
 
   /** backoff → due; a dial past its deadline → backoff. */

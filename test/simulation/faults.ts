@@ -185,7 +185,7 @@ const FAULTS: readonly Fault[] = [
       const link = faults.link()
       if (link === undefined) return
       const end = link.dialer
-      for (const request of end.handshakeRequests) {
+      for (const request of [...end.handshakeRequests]) {
         const failure = faults.random.pick(['closed', 'unsupported', 'timeout'] as const)
         ;(end.owner as SimulatedHost).failHandshake(end, request, failure)
       }

@@ -77,9 +77,9 @@ export class LinkEnd {
   /** A close was asked for and takes its time. */
   isClosing = false
   /** Our handshake requests without an answer. */
-  readonly handshakeRequests: Set<RequestId> = new Set<RequestId>()
-  /** The remote's handshake requests that we may answer: our number -> the asker's. */
-  readonly handshakeQuestions: Map<RequestId, RequestId> = new Map<RequestId, RequestId>()
+  readonly handshakeRequests: RequestId[] = []
+  /** The remote's handshake requests that we may answer. */
+  readonly handshakeQuestions: { readonly request: RequestId; readonly askersRequest: RequestId }[] = []
   /** Our stream was reset: answers to requests up to this one are lost. */
   lostRequestMax = -1
   lastRequestSent = -1

@@ -158,7 +158,7 @@ export class SimulatedHost implements LinkOwner {
       end.isClosed = true
       return
     }
-    for (const request of end.handshakeRequests) this.failHandshake(end, request, 'closed')
+    for (const request of [...end.handshakeRequests]) this.failHandshake(end, request, 'closed')
     end.isClosed = true
     end.isOpen = false
     this.ends.delete(end.connection)
@@ -171,7 +171,7 @@ export class SimulatedHost implements LinkOwner {
       // Its connection-closed is in the inbox already and must stay the last event; the core has let go of it by then.
       return
     }
-    end.handshakeRequests.add(request)
+    end.handshakeRequests.push(request)
     this.options.time.after(timeoutMs, () => this.failHandshake(end, request, 'timeout'))
     const to = end.other
     if ((to.owner as SimulatedHost).options.isExchangeOnly) {
@@ -186,21 +186,21 @@ export class SimulatedHost implements LinkOwner {
       request: (to.owner as SimulatedHost).nextQuestion++ as RequestId,
       info,
     }
-    to.handshakeQuestions.set(question.request, request)
+    to.handshakeQuestions.push({ request: question.request, askersRequest: request })
     this.send(end, 'handshake', question, 300)
   }
 
   failHandshake(end: LinkEnd, request: RequestId, failure: NetworkFailure | 'undecodable'): void {
-    if (!this.isAlive || end.isClosed || !end.handshakeRequests.delete(request)) return
+    if (!this.isAlive || end.isClosed || take(end.handshakeRequests, (other) => other === request) === undefined) return
     this.post({ type: 'handshake-failed', connection: end.connection, request, failure })
   }
 
   private answerHandshake({ connection, request, info }: AnswerHandshake): void {
     const end = this.ends.get(connection)
-    const question = end?.handshakeQuestions.get(request)
+    const question = end === undefined ? undefined : take(end.handshakeQuestions, (other) => other.request === request)
     if (end === undefined || question === undefined) return
-    end.handshakeQuestions.delete(request)
-    const event: Event = { type: 'handshake-answered', connection: end.other.connection, request: question, info }
+    const { askersRequest } = question
+    const event: Event = { type: 'handshake-answered', connection: end.other.connection, request: askersRequest, info }
     this.send(end, 'handshake', event, 300)
   }
 
@@ -236,7 +236,7 @@ export class SimulatedHost implements LinkOwner {
   deliver(end: LinkEnd, event: Event, sizeBytes: number): boolean {
     const isLateAnswer =
       (event.type === 'handshake-answered' || event.type === 'handshake-failed') &&
-      !end.handshakeRequests.delete(event.request)
+      take(end.handshakeRequests, (request) => request === event.request) === undefined
     if (isLateAnswer) return true
     if (event.type !== 'message-received') {
       this.post(event)
@@ -273,6 +273,12 @@ export class SimulatedHost implements LinkOwner {
   private post(event: Event, end?: LinkEnd): void {
     if (this.isAlive) this.options.post(event, end)
   }
+}
+
+/** Takes the first such item away and returns it. */
+function take<Item>(items: Item[], isIt: (item: Item) => boolean): Item | undefined {
+  const index = items.findIndex(isIt)
+  return index < 0 ? undefined : items.splice(index, 1)[0]
 }
 
 /** What a host makes of bytes that are no message. */

@@ -12,6 +12,7 @@ const AGENT_PATTERN = /^[\x20-\x7e]{0,64}$/
 export interface SeenConnection {
   readonly id: ConnectionId
   readonly peer: PeerId
+  readonly seenPeer: SeenPeer
   readonly isDirect: boolean
   /** By then it must be handshaken, exchange-only or on its way out. */
   deadlineMs: number
@@ -31,9 +32,11 @@ export interface SeenConnection {
 }
 
 interface SeenPeer {
+  readonly id: PeerId
   generation: number
   isReady: boolean
-  readonly connections: Set<SeenConnection>
+  /** Open, and those on their way out. */
+  readonly connections: SeenConnection[]
 }
 
 export class ConnectionRules {
@@ -43,6 +46,8 @@ export class ConnectionRules {
   private readonly ready = new Set<PeerId>()
   /** Direct connections without a handshake, oldest first. */
   private readonly limbo = new Set<SeenConnection>()
+  /** Peers whose readiness or connections this step changed: L6 holds for the others as it did before. */
+  private readonly changed: SeenPeer[] = []
 
   constructor(options: { readonly chain: string; readonly genesis: string; readonly maxPeers: number }) {
     this.options = options
@@ -92,9 +97,15 @@ export class ConnectionRules {
   }
 
   private opened(event: ConnectionOpened, nowMs: number): void {
+    let peer = this.peers.get(event.peer)
+    if (peer === undefined) {
+      peer = { id: event.peer, generation: 0, isReady: false, connections: [] }
+      this.peers.set(event.peer, peer)
+    }
     const connection: SeenConnection = {
       id: event.connection,
       peer: event.peer,
+      seenPeer: peer,
       isDirect: !event.isLimited,
       deadlineMs: nowMs + (event.isLimited ? limits.LIMITED_CONNECTION_LIFETIME_MS : limits.HANDSHAKE_TIMEOUT_MS),
       info: undefined,
@@ -109,12 +120,8 @@ export class ConnectionRules {
     }
     this.connections.set(connection.id, connection)
     this.limbo.add(connection)
-    let peer = this.peers.get(event.peer)
-    if (peer === undefined) {
-      peer = { generation: 0, isReady: false, connections: new Set() }
-      this.peers.set(event.peer, peer)
-    }
-    peer.connections.add(connection)
+    peer.connections.push(connection)
+    this.changed.push(peer)
   }
 
   private connectionEvent(
@@ -152,21 +159,23 @@ export class ConnectionRules {
   private closed(connection: SeenConnection): void {
     this.connections.delete(connection.id)
     this.limbo.delete(connection)
-    const peer = this.peers.get(connection.peer)
-    peer?.connections.delete(connection)
+    const { connections } = connection.seenPeer
+    connections.splice(connections.indexOf(connection), 1)
     connection.isClosing = true
+    this.changed.push(connection.seenPeer)
   }
 
   /** H6: believed for its own connection only. */
   private heard(connection: SeenConnection, info: NodeInfo, nowMs: number): void {
     connection.info = info
     if (!connection.isDirect) return
+    this.changed.push(connection.seenPeer)
     if (info.chain === this.options.chain && info.genesis === this.options.genesis) {
       if (!connection.isMismatched) this.handshaken(connection)
       return
     }
     // H3: on whichever connection the mismatch shows, the peer is lost on all of them.
-    for (const other of this.peers.get(connection.peer)?.connections ?? []) {
+    for (const other of connection.seenPeer.connections) {
       if (!other.isDirect) continue
       other.isMismatched = true
       other.isHandshaken = false
@@ -227,9 +236,10 @@ export class ConnectionRules {
     const connection = this.live(peer)
     if (connection === undefined) broken('L4', `${effect.peer} is ready without an open, handshaken, direct connection`)
     if (!AGENT_PATTERN.test(effect.agent)) broken('H6', `${effect.peer} is shown with an agent that is not printable`)
-    if ([...peer.connections].every(({ info }) => info?.agent !== effect.agent))
+    if (peer.connections.every(({ info }) => info?.agent !== effect.agent))
       broken('H6', `${effect.peer} is ready with an agent that it did not say`)
     peer.isReady = true
+    this.changed.push(peer)
     peer.generation = effect.generation
     this.ready.add(effect.peer)
     if (this.ready.size > this.options.maxPeers)
@@ -244,6 +254,7 @@ export class ConnectionRules {
     const survivor = this.live(peer)
     if (survivor !== undefined) broken('L7', `${effect.peer} is gone although ${survivor.id} is open and handshaken`)
     peer.isReady = false
+    this.changed.push(peer)
     this.ready.delete(effect.peer)
   }
 
@@ -257,6 +268,7 @@ export class ConnectionRules {
     if (connection === undefined) broken('L8', `${id} is closed and is not open`)
     if (connection.isClosing) broken('R1', `${id} is closed twice`)
     connection.isClosing = true
+    this.changed.push(connection.seenPeer)
     this.limbo.delete(connection)
   }
 
@@ -285,19 +297,16 @@ export class ConnectionRules {
     if (cause.type === 'timeout') this.checkLimbo(nowMs)
     if (this.limbo.size > limits.PENDING_CONNECTIONS_MAX + 64 + limits.EXCHANGE_ONLY_PEERS_MAX)
       broken('R1', `${this.limbo.size} connections are pending`)
-    if (cause.type === 'timeout' || cause.type === 'work') return
-    const id = 'connection' in cause ? cause.connection : undefined
-    const connection = id === undefined ? undefined : this.connections.get(id)
+    const connection = cause.type === 'handshake-requested' ? this.connections.get(cause.connection) : undefined
     if (connection?.question !== undefined && !connection.isClosing)
       broken('H1', `a handshake request on ${connection.id} was not answered`)
-    const peerId = 'peer' in cause ? cause.peer : connection?.peer
-    const peer = peerId === undefined ? undefined : this.peers.get(peerId)
-    if (peer !== undefined && peerId !== undefined) this.checkPeer(peerId, peer)
-    if (cause.type === 'connection-closed') for (const ready of this.ready) this.checkReady(ready)
+    for (const peer of this.changed) this.checkPeer(peer)
+    this.changed.length = 0
   }
 
   /** L6, R1 */
-  private checkPeer(id: PeerId, peer: SeenPeer): void {
+  private checkPeer(peer: SeenPeer): void {
+    const { id } = peer
     if (peer.isReady !== (this.live(peer) !== undefined))
       broken('L6', `${id} is ${peer.isReady ? '' : 'not '}ready, and its connections say otherwise`)
     let directCount = 0
@@ -310,11 +319,6 @@ export class ConnectionRules {
     if (directCount > limits.DIRECT_CONNECTIONS_PER_PEER_MAX) broken('R1', `${directCount} direct connections to ${id}`)
     if (limitedCount > limits.LIMITED_CONNECTIONS_PER_PEER_MAX)
       broken('R1', `${limitedCount} limited connections to ${id}`)
-  }
-
-  private checkReady(id: PeerId): void {
-    const peer = this.peers.get(id)
-    if (peer === undefined || this.live(peer) === undefined) broken('L6', `${id} stays ready without a connection`)
   }
 
   /** H1: no limbo. Only a timeout can act on a deadline, so it is checked after one. */

@@ -25,8 +25,10 @@ interface ReadyPeer {
   lastAskedMs: number
   hasBeenAsked: boolean
   /** In flight, by kind of request. */
-  readonly inFlight: Map<SyncRequest['type'], Asked>
+  readonly inFlight: Record<SyncRequest['type'], Asked | undefined>
 }
+
+const KINDS: readonly SyncRequest['type'][] = ['get-headers', 'get-ancestors', 'ping']
 
 export class SyncRules {
   private readonly connections: ConnectionRules
@@ -56,9 +58,11 @@ export class SyncRules {
         for (const peer of this.peers.values()) {
           peer.lastAskedMs = nowMs
           const aheadMs = Math.max(0, event.aheadMs)
-          for (const [kind, asked] of peer.inFlight) {
+          for (const kind of KINDS) {
+            const asked = peer.inFlight[kind]
+            if (asked === undefined) continue
             // What was over before the jump stays over.
-            if (asked.deadlineMs <= nowMs - aheadMs) peer.inFlight.delete(kind)
+            if (asked.deadlineMs <= nowMs - aheadMs) peer.inFlight[kind] = undefined
             else asked.deadlineMs += aheadMs
           }
         }
@@ -77,16 +81,17 @@ export class SyncRules {
       return
     const peer = this.connections.get(connection)?.peer
     const inFlight = peer === undefined ? undefined : this.peers.get(peer)?.inFlight
-    for (const [kind, asked] of inFlight ?? []) {
-      if (asked.request !== message.request) continue
-      inFlight?.delete(kind)
+    if (inFlight === undefined) return
+    for (const kind of KINDS) {
+      if (inFlight[kind]?.request !== message.request) continue
+      inFlight[kind] = undefined
       if (message.type === 'headers' && message.hasMore && message.headers.length > 0) this.deliveredMore = peer
     }
   }
 
   private lose(connection: ConnectionId): void {
     for (const { inFlight } of this.peers.values()) {
-      for (const [kind, asked] of inFlight) if (asked.connection === connection) inFlight.delete(kind)
+      for (const kind of KINDS) if (inFlight[kind]?.connection === connection) inFlight[kind] = undefined
     }
   }
 
@@ -94,7 +99,8 @@ export class SyncRules {
     switch (effect.type) {
       case 'peer-ready': {
         const servesHeaders = this.connections.infoOf(effect.peer)?.serves.includes('headers') ?? false
-        this.peers.set(effect.peer, { servesHeaders, lastAskedMs: nowMs, hasBeenAsked: false, inFlight: new Map() })
+        const inFlight = { 'get-headers': undefined, 'get-ancestors': undefined, ping: undefined }
+        this.peers.set(effect.peer, { servesHeaders, lastAskedMs: nowMs, hasBeenAsked: false, inFlight })
         return
       }
       case 'peer-gone':
@@ -123,9 +129,9 @@ export class SyncRules {
   /** The connection by which this peer was asked for headers that it owes for too long; told once. */
   takeOverdue(peer: PeerId, nowMs: number): ConnectionId | undefined {
     const inFlight = this.peers.get(peer)?.inFlight
-    const asked = inFlight?.get('get-headers')
-    if (asked === undefined || asked.deadlineMs > nowMs) return undefined
-    inFlight?.delete('get-headers')
+    const asked = inFlight?.['get-headers']
+    if (inFlight === undefined || asked === undefined || asked.deadlineMs > nowMs) return undefined
+    inFlight['get-headers'] = undefined
     return asked.connection
   }
 
@@ -135,11 +141,11 @@ export class SyncRules {
     const id = this.connections.get(connection)?.peer
     const peer = id === undefined ? undefined : this.peers.get(id)
     if (peer === undefined) return
-    const before = peer.inFlight.get(message.type)
+    const before = peer.inFlight[message.type]
     if (before !== undefined && before.deadlineMs > nowMs)
       broken('S3', `${message.type} ${message.request} to ${id} while ${before.request} is in flight`)
     const deadlineMs = nowMs + (message.type === 'ping' ? limits.PROBE_TIMEOUT_MS : limits.REQUEST_TIMEOUT_MS)
-    peer.inFlight.set(message.type, { request: message.request, connection, deadlineMs })
+    peer.inFlight[message.type] = { request: message.request, connection, deadlineMs }
     if (message.type !== 'get-headers') return
     peer.lastAskedMs = nowMs
     peer.hasBeenAsked = true
