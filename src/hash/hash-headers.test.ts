@@ -66,11 +66,9 @@ test('without WebAssembly headers are hashed in plain JavaScript', () => {
 test('where a page’s policy refuses WebAssembly, headers are hashed in plain JavaScript', () => {
   const { Instance, CompileError } = WebAssembly
   let refusedCount = 0
-  class RefusedModule {
-    constructor() {
-      refusedCount += 1
-      throw new CompileError('Refused to compile or instantiate WebAssembly module')
-    }
+  function RefusedModule(): never {
+    refusedCount += 1
+    throw new CompileError('Refused to compile or instantiate WebAssembly module')
   }
   vi.stubGlobal('WebAssembly', { Instance, Module: RefusedModule })
   expect(chooseHashHeaders()).toBe(hashHeadersPlain)
