@@ -1,0 +1,45 @@
+/** A light node whose only host is Bitcoin's own network over TCP. */
+import { bitcoin } from '../../src/bitcoin.ts'
+import type { HeaderTree } from '../../src/core/chain.ts'
+import type { LightNodeEventMap } from '../../src/driver/api.ts'
+import { systemClock } from '../../src/driver/clock.ts'
+import { RunningLightNode } from '../../src/driver/light-node.ts'
+import type { BitcoinTcpHost, BitcoinTcpHostOptions } from '../../src/host/bitcoin-tcp-host.nodejs.ts'
+import { createBitcoinTcpHost } from '../../src/host/bitcoin-tcp-host.nodejs.ts'
+import { createMemoryStore } from '../../src/store/memory.ts'
+
+export interface BitcoinLightNode {
+  readonly lightNode: RunningLightNode
+  readonly host: BitcoinTcpHost
+  readonly warnings: LightNodeEventMap['warning'][]
+}
+
+/** Started, on regtest, with a memory store. */
+export async function startBitcoinLightNode(
+  options: { readonly peers?: readonly string[]; readonly isAuthority?: boolean } & Partial<BitcoinTcpHostOptions> = {},
+): Promise<BitcoinLightNode> {
+  const { peers = [], isAuthority = false, ...hostOptions } = options
+  const regtest = bitcoin('regtest')
+  const { id, genesis, headerSizeBytes } = regtest
+  let tree: HeaderTree | undefined
+  const chain = { ...regtest, createTree: () => (tree = regtest.createTree()) }
+  const host = createBitcoinTcpHost({ chain: id, genesis, summaryOf: (root) => tree?.summary(root), ...hostOptions })
+  const lightNode = new RunningLightNode({
+    chain,
+    peers,
+    maxPeers: 16,
+    host,
+    store: createMemoryStore({ chain: id, genesis, headerSizeBytes }),
+    storeReason: undefined,
+    seed: 1,
+    isAuthority,
+    clock: systemClock,
+    yieldTurn: (callback) => setImmediate(callback),
+    log: () => {},
+    addressProblem: () => undefined,
+  })
+  const warnings: LightNodeEventMap['warning'][] = []
+  lightNode.addEventListener('warning', ({ detail }) => warnings.push(detail))
+  await lightNode.start()
+  return { lightNode, host, warnings }
+}
