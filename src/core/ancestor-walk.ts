@@ -1,5 +1,6 @@
 import type { AncestorsSource, PeerSource } from './batch-queue.ts'
 import type { Chain, HeaderTree } from './chain.ts'
+import type { MissingView } from './core.ts'
 import type { Effect } from './effect.ts'
 import type { ConnectionId, PeerId, Root } from './ids.ts'
 import * as limits from './limits.ts'
@@ -24,6 +25,7 @@ export interface AncestorWalkOptions {
  * Every root that was ever wanted is delivered, failed with a reason, queued, or owned by one request (S6).
  */
 export class AncestorWalk {
+  readonly missing: MissingView
   readonly #options: AncestorWalkOptions
   readonly #missing: MissingParents
   /** When roots are asked for: at once, but after everything that is queued, so that they go together. */
@@ -36,11 +38,19 @@ export class AncestorWalk {
     this.#missing = new MissingParents((root, failure) => {
       options.effects.push({ type: 'want-failed', root, failure })
     })
-  }
-
-  /** Roots that are wanted now: queued, or owned by a request. */
-  get missing(): Pick<MissingParents, 'roots' | 'size' | 'has'> {
-    return this.#missing
+    const missing = this.#missing
+    const { queue, future } = options.verification
+    this.missing = {
+      get roots() {
+        return missing.roots
+      },
+      get size() {
+        return missing.size
+      },
+      has: (root) => missing.has(root),
+      ownerOf: (root) => missing.ownerOf(root),
+      isHeld: (root) => queue.holdsAncestorsOf(root) || future.holdsAncestorsOf(root),
+    }
   }
 
   get dueMs(): number | undefined {

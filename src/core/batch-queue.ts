@@ -69,6 +69,10 @@ export class BatchQueue {
     return this.#batches.some(({ last }) => last === root)
   }
 
+  holdsAncestorsOf(root: Root): boolean {
+    return this.#batches.some(({ source }) => source.type === 'ancestors' && source.roots.includes(root))
+  }
+
   /** The last header of the newest range of this peer; undefined when none waits. */
   lastRangeRoot(peer: PeerId): Root | undefined {
     return this.#batches.findLast(({ source }) => source.type === 'range' && source.peer === peer)?.last

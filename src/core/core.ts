@@ -48,8 +48,18 @@ export interface SyncView {
   readonly syncPeer: PeerId | undefined
   /** Ready peers. `hasMore`: it said so in its last answer; it is not elected before `stalledUntilMs`. */
   readonly peers: ReadonlyMap<PeerId, { readonly hasMore: boolean; readonly stalledUntilMs: number }>
-  /** Roots that are wanted now: queued, or owned by a request. */
-  readonly missing: { readonly roots: Iterable<Root>; readonly size: number; has(root: Root): boolean }
+  readonly missing: MissingView
+}
+
+/** Roots that are wanted now: queued, or owned by a request or by the answer to one. */
+export interface MissingView {
+  readonly roots: Iterable<Root>
+  readonly size: number
+  has(root: Root): boolean
+  /** Who was asked for it; undefined while it is queued. */
+  ownerOf(root: Root): PeerId | undefined
+  /** Its ancestors came: they wait to be verified, or for their time. */
+  isHeld(root: Root): boolean
 }
 
 /** Counts since the start; blocks and bytes are of content, without what carries it. */

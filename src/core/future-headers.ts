@@ -33,6 +33,12 @@ export class FutureHeaders {
     return { isNew: older?.last !== run.last, dropped: older }
   }
 
+  holdsAncestorsOf(root: Root): boolean {
+    for (const { source } of this.#runs.values())
+      if (source.type === 'ancestors' && source.roots.includes(root)) return true
+    return false
+  }
+
   takeDue(nowMs: number): readonly FutureRun[] {
     const due = [...this.#runs.values()].filter(({ dueMs }) => nowMs >= dueMs)
     for (const { source } of due) this.#runs.delete(source.peer)

@@ -155,7 +155,7 @@ describe('accounting', () => {
           if (type === 'lie') missing.dropOf(peer)
           if (type === 'exhaust') missing.failExhausted([ALICE, BOB])
           expect(missing.orphanBytes).toBe(missing.size * 80)
-          const queued = [...missing.roots].filter((each) => ![ALICE, BOB].some((by) => missing.isAskedOf(each, by)))
+          const queued = [...missing.roots].filter((each) => missing.ownerOf(each) === undefined)
           expect(missing.askable({ peer: CAROL, isAnnouncer: false })).toEqual(queued)
           expect(missing.size).toBe(wantedCount - deliveredCount - failed.length)
         }

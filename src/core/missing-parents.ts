@@ -60,8 +60,9 @@ export class MissingParents {
     return this.#wanted.has(root)
   }
 
-  isAskedOf(root: Root, peer: PeerId): boolean {
-    return this.#wanted.get(root)?.askedOf === peer
+  /** Who was asked for it; undefined while it is queued. */
+  ownerOf(root: Root): PeerId | undefined {
+    return this.#wanted.get(root)?.askedOf
   }
 
   /** False when this announcer has too many missing roots already: that is a flood. Copies what it keeps. */

@@ -2,6 +2,7 @@ import { AncestorWalk } from './ancestor-walk.ts'
 import { Announcer } from './announcer.ts'
 import type { AncestorsSource, PeerSource } from './batch-queue.ts'
 import type { Chain, Head, HeaderTree } from './chain.ts'
+import type { MissingView } from './core.ts'
 import type { Effect } from './effect.ts'
 import { bestCandidate, isFetching, isLevelWith } from './election.ts'
 import type { StoreOpened } from './event.ts'
@@ -79,8 +80,7 @@ export class HeaderSync {
     return this.#syncPeer
   }
 
-  /** Roots that are wanted now: queued, or owned by a request. */
-  get missing(): AncestorWalk['missing'] {
+  get missing(): MissingView {
     return this.#walk.missing
   }
 

@@ -109,6 +109,18 @@ export const MUTANTS: readonly Mutant[] = [
     suites: ['src/core/missing-parents.test.ts'],
   },
   {
+    name: 'roots-kept-by-a-silent-peer',
+    incident: 'zeam #695: owned by a request that is over',
+    edits: [
+      {
+        file: 'src/core/ancestor-walk.ts',
+        search: `    this.#release(peer.ancestorsRequest?.roots ?? [], peer.peer, 'tried')\n`,
+        replacement: ``,
+      },
+    ],
+    suites: ['test/scenario'],
+  },
+  {
     name: 'sync-peer-kept-after-gone',
     incident: 'btcd #2480: a dead sync peer for ever',
     edits: [{ file: SYNC, search: `if (this.#syncPeer === peer) this.#syncPeer = undefined`, replacement: `` }],

@@ -1,7 +1,7 @@
 /** S2–S6 as far as the trace shows them, and the bounds of messages. */
 import type { Effect } from '../effect.ts'
 import type { Event } from '../event.ts'
-import type { ConnectionId, PeerId, RequestId } from '../ids.ts'
+import type { ConnectionId, PeerId, RequestId, Root } from '../ids.ts'
 import * as limits from '../limits.ts'
 import type { SyncMessage, SyncRequest } from '../message.ts'
 import type { ConnectionRules } from './connection-rules.ts'
@@ -17,8 +17,12 @@ const ASK_GRACE_MS = 60_000
 interface Asked {
   readonly request: RequestId
   readonly connection: ConnectionId
+  /** Of a get-ancestors. */
+  readonly roots: ReadonlySet<Root>
   deadlineMs: number
 }
+
+const NO_ROOTS: ReadonlySet<Root> = new Set()
 
 interface ReadyPeer {
   readonly servesHeaders: boolean
@@ -60,10 +64,7 @@ export class SyncRules {
           const aheadMs = Math.max(0, event.aheadMs)
           for (const kind of KINDS) {
             const asked = peer.inFlight[kind]
-            if (asked === undefined) continue
-            // What was over before the jump stays over.
-            if (asked.deadlineMs <= nowMs - aheadMs) peer.inFlight[kind] = undefined
-            else asked.deadlineMs += aheadMs
+            if (asked !== undefined) asked.deadlineMs += aheadMs
           }
         }
         return
@@ -135,6 +136,12 @@ export class SyncRules {
     return asked.connection
   }
 
+  /** This peer owes us the ancestors of this root. A timeout lets go of what is over. */
+  owes(peer: PeerId, root: Root, cause: Cause, nowMs: number): boolean {
+    const asked = this.peers.get(peer)?.inFlight['get-ancestors']
+    return asked?.roots.has(root) === true && (cause.type !== 'timeout' || asked.deadlineMs > nowMs)
+  }
+
   private sent(connection: ConnectionId, message: SyncMessage, nowMs: number): void {
     checkBounds(message)
     if (message.type !== 'get-headers' && message.type !== 'get-ancestors' && message.type !== 'ping') return
@@ -145,7 +152,8 @@ export class SyncRules {
     if (before !== undefined && before.deadlineMs > nowMs)
       broken('S3', `${message.type} ${message.request} to ${id} while ${before.request} is in flight`)
     const deadlineMs = nowMs + (message.type === 'ping' ? limits.PROBE_TIMEOUT_MS : limits.REQUEST_TIMEOUT_MS)
-    peer.inFlight[message.type] = { request: message.request, connection, deadlineMs }
+    const roots = message.type === 'get-ancestors' ? new Set(message.roots) : NO_ROOTS
+    peer.inFlight[message.type] = { request: message.request, connection, roots, deadlineMs }
     if (message.type !== 'get-headers') return
     peer.lastAskedMs = nowMs
     peer.hasBeenAsked = true

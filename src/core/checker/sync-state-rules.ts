@@ -8,6 +8,9 @@ import type { ConnectionRules } from './connection-rules.ts'
 import { broken } from './invariant-error.ts'
 import type { SyncRules } from './sync-rules.ts'
 
+/** Missing roots whose owners are looked at after every step; of more, after those that run timers. */
+const OWNERS_CHECKED_MAX = 64
+
 interface Step {
   readonly cause: Cause
   readonly effects: readonly Effect[]
@@ -70,8 +73,12 @@ export class SyncStateRules {
     if (!isClosed) broken('S2', `${syncPeer} stalled at ${nowMs} ms and is the sync peer still`)
   }
 
-  /** S6: a root that is missing no longer was delivered, or told as failed. */
-  private checkMissing({ cause, effects, tree, sync: { missing } }: Step): void {
+  /** S6: a root that is missing no longer was delivered, or told as failed; one that is owned is owed to us. */
+  private checkMissing(step: Step): void {
+    const { cause, effects, tree, sync } = step
+    const { missing } = sync
+    // Ten thousand roots are looked at when timers run, which is when they are asked for and let go.
+    if (missing.size <= OWNERS_CHECKED_MAX || cause.type === 'timeout') this.checkOwners(step)
     for (const effect of effects) if (effect.type === 'want-failed') this.missing.delete(effect.root)
     if (cause.type === 'message-received' && cause.message.type === 'announce' && cause.message.headers.length > 0) {
       const { parent } = tree.inspect(cause.message.headers)
@@ -85,5 +92,16 @@ export class SyncStateRules {
       this.missing.delete(root)
     }
     for (const root of missing.roots) this.missing.add(root)
+  }
+
+  /** S3, S6: whoever was asked for a root is ready, and owes us the answer or has given it. */
+  private checkOwners({ cause, nowMs, sync: { missing } }: Step): void {
+    for (const root of missing.roots) {
+      const owner = missing.ownerOf(root)
+      if (owner === undefined) continue
+      if (!this.connections.isReady(owner)) broken('S3', `the missing root ${root} is owned by ${owner}, not ready`)
+      if (!this.trace.owes(owner, root, cause, nowMs) && !missing.isHeld(root))
+        broken('S6', `the missing root ${root} is owned by ${owner}, who does not owe it`)
+    }
   }
 }
