@@ -45,6 +45,11 @@ export class FutureHeaders {
     return due
   }
 
+  /** All are due: the clock that they were early by has changed. */
+  retry(): void {
+    for (const [peer, run] of this.#runs) this.#runs.set(peer, { ...run, dueMs: 0 })
+  }
+
   dropOf(peer: PeerId): void {
     this.#runs.delete(peer)
   }

@@ -346,6 +346,18 @@ describe('catching up', () => {
     expect(world.height).toBe(1)
   })
 
+  test('headers that were ahead of a wrong clock are taken as soon as it is put right', () => {
+    const world = new World()
+    const remote = world.join('a')
+    remote.serve(treeOf(new Uint8Array(0)))
+    remote.announce(mine({ count: 1, firstTime: START_UNIX_MS / 1000 + 4 * 3600 }))
+    expect([world.height, world.warnings()]).toEqual([0, ['future-header']])
+    world.unixMs += 4 * 3_600_000
+    world.send({ type: 'clock-jumped', aheadMs: 0 })
+    world.advance(0)
+    expect(world.height).toBe(1)
+  })
+
   test('ancestors from the near future are asked of one peer only, and their children taken when their time has come', () => {
     const world = new World()
     const [asked, other] = [world.join('a'), world.join('b')]

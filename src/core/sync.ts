@@ -476,9 +476,11 @@ export class HeaderSync {
     return next === Infinity ? undefined : next
   }
 
+  /** Headers were too early by a wall clock that may have been put right since. */
   shift(byMs: number): void {
     for (const peer of this.#peers.values()) shiftDeadlines(peer, byMs)
     this.verification.writer.shift(byMs)
+    this.verification.future.retry()
   }
 
   stop(): void {
