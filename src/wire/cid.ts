@@ -1,12 +1,15 @@
 import type { CidPrefix } from '../core/exchange/exchange-message.ts'
 import type { Cid } from '../core/ids.ts'
-import { decodeVarint, encodeVarint } from './varint.ts'
+import { CID_BYTES_MAX } from '../core/limits.ts'
+import { encodeVarint } from './varint.ts'
 import { undecodable, WireError } from './wire-error.ts'
 import { base58btc } from 'multiformats/bases/base58'
 
 /** Multicodec table: what this project names. */
 export const CODEC_RAW = 0x55
 export const CODEC_DAG_PB = 0x70
+/** The digest is the content itself: nothing to fetch. */
+const HASH_IDENTITY = 0x00
 export const HASH_SHA2_256 = 0x12
 export const HASH_DBL_SHA2_256 = 0x56
 
@@ -16,16 +19,22 @@ export interface CidParts extends CidPrefix {
 
 /** CID specification, "CIDv0": a bare sha2-256 multihash of 34 bytes, content dag-pb. */
 const VERSION_0_PREFIX: CidPrefix = { version: 0, codec: CODEC_DAG_PB, hashCode: HASH_SHA2_256, digestSizeBytes: 32 }
+const VERSION_0_PREFIX_BYTES: Uint8Array = Uint8Array.of(0, CODEC_DAG_PB, HASH_SHA2_256, 32)
 /** Longest digest that we take: 128 bytes leave room for every known function but identity's. */
 const DIGEST_BYTES_MAX = 128
+/** Every code of the multicodec table fits 32 bits, five groups of 7. */
+const CODE_BYTES_MAX = 5
 /** RFC 4648, section 6, in lower case; Multibase prefix `b`. */
 const BASE_32 = 'abcdefghijklmnopqrstuvwxyz234567'
-const BASE_32_VALUES: ReadonlyMap<string, number> = new Map([...BASE_32].map((letter, value) => [letter, value]))
+const BASE_32_PREFIX = 'b'
+const BASE_32_CODES: readonly number[] = Array.from(BASE_32, (letter) => letter.charCodeAt(0))
+/** By character code; 255 where there is none. */
+const BASE_32_VALUES: Uint8Array = new Uint8Array(128).fill(255)
+BASE_32_CODES.forEach((code, value) => (BASE_32_VALUES[code] = value))
 
 /** The CID's text: the one name that it has in the core. */
 export function formatCid({ version, codec, hashCode, digest }: CidParts): Cid {
-  const bytes = cidBytesOf({ version, codec, hashCode, digest })
-  return (version === 0 ? base58btc.baseEncode(bytes) : `b${toBase32(bytes)}`) as Cid
+  return cidText(cidBytesOf({ version, codec, hashCode, digest }), version)
 }
 
 /** Reads the text of a CID in base32 or, for version 0, base58. Throws `WireError` with what was expected and what came. */
@@ -40,7 +49,7 @@ export function toCid(text: string): Cid {
 
 /** The bytes that go over the wire. Throws `WireError` when the text is no CID. */
 export function cidBytes(text: string): Uint8Array {
-  if (text.startsWith('b')) return fromBase32(text)
+  if (text.startsWith(BASE_32_PREFIX)) return fromBase32(text)
   if (!text.startsWith('Qm'))
     throw undecodable('a CID in base32 (b…) or base58 (Qm…)', JSON.stringify(text.slice(0, 80)))
   try {
@@ -52,47 +61,89 @@ export function cidBytes(text: string): Uint8Array {
 
 /** The digest is a view of `bytes`. Throws `WireError`. */
 export function decodeCid(bytes: Uint8Array): CidParts {
+  const parts = readCid(bytes)
+  if ('expected' in parts) throw undecodable(parts.expected, parts.got)
+  return parts
+}
+
+/**
+ * The CID that a peer names. Undefined when nobody can be asked for it: no CID, one of more than `CID_BYTES_MAX` bytes,
+ * or one that is its own content. Never throws: a message may name many.
+ */
+export function cidFromWire(bytes: Uint8Array): Cid | undefined {
+  if (bytes.length > CID_BYTES_MAX) return undefined
+  const parts = readCid(bytes)
+  return 'expected' in parts || parts.hashCode === HASH_IDENTITY ? undefined : cidText(bytes, parts.version)
+}
+
+/** Bitswap, "Block": what stands before the digest. Throws `WireError` when the text is no CID. */
+export function prefixBytes(cid: Cid): Uint8Array {
+  const bytes = cidBytes(cid)
+  const { version, digest } = decodeCid(bytes)
+  return version === 0 ? VERSION_0_PREFIX_BYTES : bytes.subarray(0, bytes.length - digest.length)
+}
+
+/** Undefined when it is none, or more than one. Never throws: a message may hold many. */
+export function prefixFromWire(bytes: Uint8Array): CidPrefix | undefined {
+  const read = readPrefix(bytes)
+  return 'expected' in read || read.sizeBytes !== bytes.length ? undefined : read.prefix
+}
+
+interface Problem {
+  readonly expected: string
+  readonly got: string
+}
+
+function readCid(bytes: Uint8Array): CidParts | Problem {
   if (bytes[0] === HASH_SHA2_256 && bytes[1] === 32 && bytes.length === 34) {
     return { ...VERSION_0_PREFIX, digest: bytes.subarray(2) }
   }
-  const { prefix, sizeBytes } = readPrefix(bytes)
-  if (prefix.version !== 1) throw undecodable('a CID of version 0 or 1', `version ${prefix.version}`)
+  const read = readPrefix(bytes)
+  if ('expected' in read) return read
+  const { prefix, sizeBytes } = read
+  // Version 0 has no such bytes in a CID: it is the bare multihash above.
+  if (prefix.version !== 1) return { expected: 'a CID of version 1', got: `version ${prefix.version}` }
   const digest = bytes.subarray(sizeBytes)
   if (digest.length !== prefix.digestSizeBytes) {
-    throw undecodable(`a digest of ${prefix.digestSizeBytes} bytes`, `${digest.length}`)
+    return { expected: `a digest of ${prefix.digestSizeBytes} bytes`, got: String(digest.length) }
   }
   return { ...prefix, digest }
 }
 
-/** Bitswap, "Block": version, codec, hash function, digest length. */
-export function encodeCidPrefix({ version, codec, hashCode, digestSizeBytes }: CidPrefix): Uint8Array {
-  return joined([version, codec, hashCode, digestSizeBytes].map(encodeVarint))
-}
-
-/** Throws `WireError`, for what follows the prefix too. */
-export function decodeCidPrefix(bytes: Uint8Array): CidPrefix {
-  const { prefix, sizeBytes } = readPrefix(bytes)
-  if (sizeBytes !== bytes.length)
-    throw undecodable('a CID prefix and nothing else', `${bytes.length - sizeBytes} more bytes`)
-  return prefix
-}
-
-function readPrefix(bytes: Uint8Array): { readonly prefix: CidPrefix; readonly sizeBytes: number } {
+function readPrefix(bytes: Uint8Array): { readonly prefix: CidPrefix; readonly sizeBytes: number } | Problem {
+  const numbers: number[] = []
   let offset = 0
-  const take = (name: string): number => {
-    const varint = decodeVarint(bytes, offset)
-    if (varint?.value === undefined) throw undecodable(`a CID with its ${name}`, `${bytes.length} bytes`)
-    offset += varint.sizeBytes
-    return varint.value
+  for (let index = 0; index < 4; index++) {
+    const end = codeEnd(bytes, offset)
+    if (end === undefined) return { expected: 'a CID', got: `${bytes.length} bytes without its four first numbers` }
+    numbers.push(codeAt(bytes, offset, end))
+    offset = end
   }
-  const version = take('version')
-  if (version !== 0 && version !== 1) throw undecodable('a CID of version 0 or 1', `version ${version}`)
-  const codec = take('codec')
-  const hashCode = take('hash function')
-  const digestSizeBytes = take('digest length')
-  if (digestSizeBytes > DIGEST_BYTES_MAX)
-    throw undecodable(`a digest of at most ${DIGEST_BYTES_MAX} bytes`, `${digestSizeBytes}`)
+  const [version = 0, codec = 0, hashCode = 0, digestSizeBytes = 0] = numbers
+  if (version !== 0 && version !== 1) return { expected: 'a CID of version 0 or 1', got: `version ${version}` }
+  if (version === 0 && (codec !== CODEC_DAG_PB || hashCode !== HASH_SHA2_256 || digestSizeBytes !== 32)) {
+    return { expected: 'dag-pb and sha2-256 in a CID of version 0', got: `codec ${codec} and hash ${hashCode}` }
+  }
+  if (digestSizeBytes > DIGEST_BYTES_MAX) {
+    return { expected: `a digest of at most ${DIGEST_BYTES_MAX} bytes`, got: String(digestSizeBytes) }
+  }
   return { prefix: { version, codec, hashCode, digestSizeBytes }, sizeBytes: offset }
+}
+
+/** Behind the number at `offset`; undefined when there is none, or not in its shortest form (unsigned-varint). */
+function codeEnd(bytes: Uint8Array, offset: number): number | undefined {
+  for (let end = offset + 1; end <= offset + CODE_BYTES_MAX; end++) {
+    const byte = bytes[end - 1]
+    if (byte === undefined) return undefined
+    if (byte < 0x80) return byte === 0 && end > offset + 1 ? undefined : end
+  }
+  return undefined
+}
+
+function codeAt(bytes: Uint8Array, offset: number, end: number): number {
+  let code = 0
+  for (let index = end - 1; index >= offset; index--) code = code * 0x80 + ((bytes[index] ?? 0) & 0x7f)
+  return code
 }
 
 function cidBytesOf({ version, codec, hashCode, digest }: Omit<CidParts, 'digestSizeBytes'>): Uint8Array {
@@ -110,16 +161,22 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
+function cidText(bytes: Uint8Array, version: 0 | 1): Cid {
+  return (version === 0 ? base58btc.baseEncode(bytes) : toBase32(bytes)) as Cid
+}
+
+/** With its prefix. By character codes: a text put together letter by letter takes three times as long. */
 function toBase32(bytes: Uint8Array): string {
-  let text = ''
+  const codes = [BASE_32_PREFIX.charCodeAt(0)]
   let bits = 0
   let bitCount = 0
   for (const byte of bytes) {
     bits = ((bits << 8) | byte) & 0xfff
     bitCount += 8
-    for (; bitCount >= 5; bitCount -= 5) text += BASE_32[(bits >>> (bitCount - 5)) & 31] ?? ''
+    for (; bitCount >= 5; bitCount -= 5) codes.push(BASE_32_CODES[(bits >>> (bitCount - 5)) & 31] ?? 0)
   }
-  return bitCount === 0 ? text : text + (BASE_32[(bits << (5 - bitCount)) & 31] ?? '')
+  if (bitCount > 0) codes.push(BASE_32_CODES[(bits << (5 - bitCount)) & 31] ?? 0)
+  return String.fromCharCode(...codes)
 }
 
 /** The letters behind the multibase prefix. */
@@ -128,9 +185,9 @@ function fromBase32(text: string): Uint8Array {
   let bits = 0
   let bitCount = 0
   let offset = 0
-  for (let index = 1; index < text.length; index += 1) {
-    const value = BASE_32_VALUES.get(text[index] ?? '')
-    if (value === undefined) throw undecodable('a CID in lower-case base32', JSON.stringify(text.slice(0, 80)))
+  for (let index = 1; index < text.length; index++) {
+    const value = BASE_32_VALUES[text.charCodeAt(index)] ?? 255
+    if (value > 31) throw undecodable('a CID in lower-case base32', JSON.stringify(text.slice(0, 80)))
     bits = ((bits << 5) | value) & 0xfff
     bitCount += 5
     if (bitCount >= 8) {

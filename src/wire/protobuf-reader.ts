@@ -1,0 +1,119 @@
+import { undecodable } from './wire-error.ts'
+
+// Protocol Buffers, "Encoding", Message structure: wire types. Groups (3, 4) are deprecated and refused.
+const VARINT = 0
+const FIXED_64 = 1
+const LENGTH_DELIMITED = 2
+const FIXED_32 = 5
+
+/** 64 bits in groups of 7. */
+const VARINT_BYTES_MAX = 10
+
+/**
+ * Reads a message field by field, in the order of the bytes, repeated ones included; allocates nothing but what it returns.
+ * After `next`, `field` is that field's number; a value that is not asked for, or is of another type, is skipped.
+ * Every method throws `WireError` on bytes that are no message.
+ */
+export class ProtobufReader {
+  readonly #bytes: Uint8Array
+  readonly #end: number
+  #offset: number
+  #wireType = VARINT
+  /** The value of `field` was not taken yet. */
+  #hasValue = false
+  #isWide = false
+  field = 0
+
+  /** `bytes` must not change while this is in use. */
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+    this.#bytes = bytes
+    this.#offset = start
+    this.#end = end
+  }
+
+  /** False at the end of the message. */
+  next(): boolean {
+    if (this.#hasValue) this.#skip()
+    if (this.#offset === this.#end) return false
+    const key = this.#uint32()
+    this.field = key >>> 3
+    this.#wireType = key & 7
+    this.#hasValue = true
+    if (this.field === 0) throw undecodable('a field number from 1', '0')
+    return true
+  }
+
+  /** The low 32 bits of a number, signed, as the specification reads an int32, a bool or an enum; undefined when it is none. */
+  int32(): number | undefined {
+    if (this.#wireType !== VARINT) return undefined
+    this.#hasValue = false
+    return this.#varint() | 0
+  }
+
+  /** A view; undefined when the field holds no bytes. */
+  bytes(): Uint8Array | undefined {
+    if (this.#wireType !== LENGTH_DELIMITED) return undefined
+    const start = this.#takeLength()
+    return this.#bytes.subarray(start, this.#offset)
+  }
+
+  /** The message in this field; undefined when there is none. */
+  message(): ProtobufReader | undefined {
+    if (this.#wireType !== LENGTH_DELIMITED) return undefined
+    const start = this.#takeLength()
+    return new ProtobufReader(this.#bytes, start, this.#offset)
+  }
+
+  #skip(): void {
+    this.#hasValue = false
+    switch (this.#wireType) {
+      case VARINT:
+        this.#varint()
+        return
+      case LENGTH_DELIMITED:
+        this.#takeLength()
+        return
+      case FIXED_32:
+        return this.#advance(4)
+      case FIXED_64:
+        return this.#advance(8)
+      default:
+        throw undecodable('a wire type 0, 1, 2 or 5', String(this.#wireType))
+    }
+  }
+
+  /** Moves behind the bytes and returns where they start. */
+  #takeLength(): number {
+    this.#hasValue = false
+    const sizeBytes = this.#uint32()
+    const start = this.#offset
+    this.#advance(sizeBytes)
+    return start
+  }
+
+  #advance(sizeBytes: number): void {
+    if (sizeBytes > this.#end - this.#offset) throw undecodable('a whole message', 'one that ends inside a field')
+    this.#offset += sizeBytes
+  }
+
+  /** A field's key or length. */
+  #uint32(): number {
+    const value = this.#varint()
+    if (this.#isWide) throw undecodable('a field and a length of 32 bits', 'a longer number')
+    return value
+  }
+
+  /** Unsigned, its low 32 bits; `#isWide` tells whether there were others. */
+  #varint(): number {
+    let value = 0
+    this.#isWide = false
+    for (let index = 0; index < VARINT_BYTES_MAX; index++) {
+      if (this.#offset === this.#end) throw undecodable('a whole message', 'one that ends inside a number')
+      const byte = this.#bytes[this.#offset++] ?? 0
+      if (index < 5) value |= (byte & 0x7f) << (index * 7)
+      if ((index === 4 && (byte & 0x70) !== 0) || (index > 4 && (byte & 0x7f) !== 0)) this.#isWide = true
+      if (byte < 0x80) return value >>> 0
+    }
+    throw undecodable(`a varint of at most ${VARINT_BYTES_MAX} bytes`, 'a longer one')
+  }
+}
