@@ -26,13 +26,15 @@ export interface BlockStore {
   write(write: BlockWrite): Promise<void>
   /** Outlines are the chain's own bytes by block root (see `ChainContent`). Whoever reads one checks it. */
   readOutline(root: Root): Promise<Uint8Array | undefined>
-  /** What was pinned under it may be evicted from now on. */
+  /** What was pinned under it, and under no other root, may be evicted from now on; this counts as its last use. */
   unpin(root: Root): Promise<void>
-  /** Block bytes held, and how many blocks. */
+  /** Bytes held, of blocks and outlines, and how many blocks. */
   readonly sizeBytes: number
   readonly blockCount: number
   /** Bytes that may be held. */
   readonly sizeBytesMax: number
+  /** Why what is written is not kept between runs, or undefined when all is well. One line; may change. */
+  readonly reason: string | undefined
   close(): Promise<void>
 }
 
@@ -42,6 +44,8 @@ export interface BlockWrite {
   readonly outline?: { readonly root: Root; readonly bytes: Uint8Array }
   /** All of this write stays, until this root is unpinned. */
   readonly pin?: Root
+  /** The caller has hashed these blocks already; they are not hashed again. */
+  readonly isChecked?: boolean
 }
 
 export interface BlockStoreOptions {
