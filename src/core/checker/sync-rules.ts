@@ -20,6 +20,8 @@ interface Asked {
   /** Of a get-ancestors. */
   readonly roots: ReadonlySet<Root>
   deadlineMs: number
+  /** Its being overdue was told as the stall of a sync peer, or is none. */
+  isStallTold: boolean
 }
 
 const NO_ROOTS: ReadonlySet<Root> = new Set()
@@ -28,6 +30,8 @@ interface ReadyPeer {
   readonly servesHeaders: boolean
   lastAskedMs: number
   hasBeenAsked: boolean
+  /** When it was last asked again for headers that it owed for too long. */
+  gaveUpMs: number | undefined
   /** In flight, by kind of request. */
   readonly inFlight: Record<SyncRequest['type'], Asked | undefined>
 }
@@ -101,7 +105,8 @@ export class SyncRules {
       case 'peer-ready': {
         const servesHeaders = this.connections.infoOf(effect.peer)?.serves.includes('headers') ?? false
         const inFlight = { 'get-headers': undefined, 'get-ancestors': undefined, ping: undefined }
-        this.peers.set(effect.peer, { servesHeaders, lastAskedMs: nowMs, hasBeenAsked: false, inFlight })
+        const asked = { lastAskedMs: nowMs, hasBeenAsked: false, gaveUpMs: undefined }
+        this.peers.set(effect.peer, { servesHeaders, ...asked, inFlight })
         return
       }
       case 'peer-gone':
@@ -128,12 +133,25 @@ export class SyncRules {
   }
 
   /** The connection by which this peer was asked for headers that it owes for too long; told once. */
-  takeOverdue(peer: PeerId, nowMs: number): ConnectionId | undefined {
-    const inFlight = this.peers.get(peer)?.inFlight
-    const asked = inFlight?.['get-headers']
-    if (inFlight === undefined || asked === undefined || asked.deadlineMs > nowMs) return undefined
-    inFlight['get-headers'] = undefined
+  takeStall(peer: PeerId, nowMs: number): ConnectionId | undefined {
+    const asked = this.overdue(peer, nowMs)
+    if (asked === undefined || asked.isStallTold) return undefined
+    asked.isStallTold = true
     return asked.connection
+  }
+
+  /** True when this peer owed us headers for too long before this step; it is then forgotten. */
+  giveUp(peer: PeerId, nowMs: number): boolean {
+    const seen = this.peers.get(peer)
+    if (seen?.gaveUpMs === nowMs) return true
+    if (seen === undefined || this.overdue(peer, nowMs) === undefined) return false
+    seen.inFlight['get-headers'] = undefined
+    return true
+  }
+
+  private overdue(peer: PeerId, nowMs: number): Asked | undefined {
+    const asked = this.peers.get(peer)?.inFlight['get-headers']
+    return asked === undefined || asked.deadlineMs > nowMs ? undefined : asked
   }
 
   /** This peer owes us the ancestors of this root. A timeout lets go of what is over. */
@@ -153,8 +171,9 @@ export class SyncRules {
       broken('S3', `${message.type} ${message.request} to ${id} while ${before.request} is in flight`)
     const deadlineMs = nowMs + (message.type === 'ping' ? limits.PROBE_TIMEOUT_MS : limits.REQUEST_TIMEOUT_MS)
     const roots = message.type === 'get-ancestors' ? new Set(message.roots) : NO_ROOTS
-    peer.inFlight[message.type] = { request: message.request, connection, roots, deadlineMs }
+    peer.inFlight[message.type] = { request: message.request, connection, roots, deadlineMs, isStallTold: false }
     if (message.type !== 'get-headers') return
+    if (before !== undefined) peer.gaveUpMs = nowMs
     peer.lastAskedMs = nowMs
     peer.hasBeenAsked = true
   }

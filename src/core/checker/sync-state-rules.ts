@@ -3,6 +3,7 @@ import type { HeaderTree } from '../chain.ts'
 import type { SyncView } from '../core.ts'
 import type { Effect } from '../effect.ts'
 import type { ConnectionId, PeerId, Root } from '../ids.ts'
+import * as limits from '../limits.ts'
 import type { Cause } from './cause.ts'
 import type { ConnectionRules } from './connection-rules.ts'
 import { broken } from './invariant-error.ts'
@@ -28,6 +29,8 @@ export class SyncStateRules {
   private syncPeer: PeerId | undefined
   /** The connection on which the sync peer owes us headers for too long, in this step. */
   private overdue: ConnectionId | undefined
+  /** Until when each ready peer is not elected, after the step before. */
+  private readonly asideUntilMs = new Map<PeerId, number>()
 
   constructor(connections: ConnectionRules, trace: SyncRules) {
     this.connections = connections
@@ -37,19 +40,41 @@ export class SyncStateRules {
   before(cause: Cause, nowMs: number): void {
     const { syncPeer } = this
     const isTimeout = cause.type === 'timeout'
-    this.overdue = isTimeout && syncPeer !== undefined ? this.trace.takeOverdue(syncPeer, nowMs) : undefined
+    this.overdue = isTimeout && syncPeer !== undefined ? this.trace.takeStall(syncPeer, nowMs) : undefined
   }
 
   after(step: Step): void {
     const { syncPeer, isRunning } = step.sync
     if (syncPeer !== undefined && !this.connections.isReady(syncPeer))
       broken('S1', `the sync peer ${syncPeer} is not ready`)
+    this.checkSetAside(step)
     if (isRunning) this.checkElection(step)
     this.checkStall(step)
     // What it owed before it was elected is no stall of a sync peer.
-    if (syncPeer !== this.syncPeer && syncPeer !== undefined) this.trace.takeOverdue(syncPeer, step.nowMs)
+    if (syncPeer !== this.syncPeer && syncPeer !== undefined) this.trace.takeStall(syncPeer, step.nowMs)
     this.syncPeer = syncPeer
     this.checkMissing(step)
+  }
+
+  /**
+   * S2: nobody is kept from being elected without a cause that the trace shows: headers that it owed for too long, its own
+   * answer or refusal, or something that was verified; nor for longer than that cause allows. Whether what was verified was
+   * of any use the trace does not show: there the core is believed.
+   */
+  private checkSetAside({ cause, nowMs, sync: { peers } }: Step): void {
+    for (const [id, { stalledUntilMs }] of peers) {
+      if (stalledUntilMs > (this.asideUntilMs.get(id) ?? 0)) {
+        const isHeard = cause.type === 'message-received' && this.connections.get(cause.connection)?.peer === id
+        const hasCause = isHeard || cause.type === 'work' || (cause.type === 'timeout' && this.trace.giveUp(id, nowMs))
+        if (!hasCause)
+          broken('S2', `${id} is not elected until ${stalledUntilMs} ms, without a cause, at ${cause.type}`)
+        const msMax = cause.type === 'work' ? limits.FUTURE_RETRY_MS_MAX : limits.STALL_COOLDOWN_MS
+        if (stalledUntilMs > nowMs + msMax) broken('S2', `${id} is not elected for ${stalledUntilMs - nowMs} ms`)
+      }
+      this.asideUntilMs.set(id, stalledUntilMs)
+    }
+    if (this.asideUntilMs.size === peers.size) return
+    for (const id of this.asideUntilMs.keys()) if (!peers.has(id)) this.asideUntilMs.delete(id)
   }
 
   /** S2: whoever has more is followed, by the peer's last answer and by what the core made of it. */
