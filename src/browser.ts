@@ -1,23 +1,33 @@
 /** Rushlight in a browser tab. */
-import type { Chain, LightNode, LightNodeOptions, StoreOption, TransportName } from './driver/api.ts'
+import type { Chain, LightNode, LightNodeOptions, Log, StoreOption, TransportName } from './driver/api.ts'
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail } from './driver/options.ts'
+import { doubleSha256, sha256 } from './hash/sha256.ts'
 import { addressProblem } from './host/address.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
 import { browserTransports } from './host/transports.browser.ts'
+import { createMemoryBlockStore } from './store/block-store-memory.ts'
+import type { BlockStore } from './store/block-store.ts'
 import { createIndexedDbStore } from './store/indexeddb.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { HeaderStore } from './store/store.ts'
 import { StoreError } from './store/store.ts'
+import { HASH_DBL_SHA2_256, HASH_SHA2_256 } from './wire/cid.ts'
+import { createCidOf, createRehash, type Hashers } from './wire/rehash.ts'
 
 export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
 export { VERSION } from './driver/version.ts'
 
 const TRANSPORTS: readonly TransportName[] = ['websockets']
+const HASHERS: Hashers = new Map([
+  [HASH_SHA2_256, sha256],
+  [HASH_DBL_SHA2_256, doubleSha256],
+])
+const BLOCK_STORE_BYTES_MAX: number = 64 * 1024 * 1024
 /** A tab shares its machine with others. */
 const MAX_PEERS = 32
 
@@ -41,6 +51,8 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     maxPeers,
     store,
     storeReason,
+    blockStore: blockStoreFor(chain, options.blockStoreBytesMax ?? BLOCK_STORE_BYTES_MAX, log),
+    cidOf: createCidOf(HASHERS),
     host,
     seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
     isAuthority: false,
@@ -55,6 +67,11 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   await lightNode.start()
   watchPlatform(lightNode, listeners.signal)
   return lightNode
+}
+
+function blockStoreFor(chain: Chain, sizeBytesMax: number, log: Log): BlockStore {
+  const onWarning = (detail: string): void => log('block-dropped', { detail })
+  return createMemoryBlockStore({ chain: chain.id, sizeBytesMax, rehash: createRehash(HASHERS), onWarning })
 }
 
 /** IndexedDB where it works; memory, with the reason, where it does not. */

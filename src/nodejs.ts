@@ -1,5 +1,5 @@
 /** Rushlight in Node.js: the light node of an app, and the gateway of the command line. */
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
 import type { LightNode, LightNodeErrorCode, LightNodeOptions, Log, TransportName } from './driver/api.ts'
@@ -12,12 +12,16 @@ import { checkOptions, fail, isDirectory } from './driver/options.ts'
 import { addressProblem } from './host/address.ts'
 import type { Host } from './host/host.ts'
 import { HostError } from './host/host.ts'
+import { createMemoryBlockStore } from './store/block-store-memory.ts'
+import type { BlockStore } from './store/block-store.ts'
 import type { DataFolder } from './store/data-folder.nodejs.ts'
 import { openDataFolder } from './store/data-folder.nodejs.ts'
 import { createFileStore } from './store/file.nodejs.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { HeaderStore } from './store/store.ts'
 import { StoreError } from './store/store.ts'
+import { HASH_DBL_SHA2_256, HASH_SHA2_256 } from './wire/cid.ts'
+import { createCidOf, createRehash, type Hashers } from './wire/rehash.ts'
 
 export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
@@ -37,6 +41,12 @@ export { addressProblem } from './host/address.ts'
 export { StoreError } from './store/store.ts'
 
 const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets']
+const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+const HASHERS: Hashers = new Map([
+  [HASH_SHA2_256, sha256],
+  [HASH_DBL_SHA2_256, (bytes) => sha256(sha256(bytes))],
+])
+const BLOCK_STORE_BYTES_MAX: number = 1024 * 1024 * 1024
 /** A class of pupils at one gateway, several times over. */
 const MAX_PEERS = 256
 
@@ -55,6 +65,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     peers,
     maxPeers,
     log,
+    blockStoreBytesMax: options.blockStoreBytesMax ?? BLOCK_STORE_BYTES_MAX,
     record: options.record,
     debug: options.debug ?? false,
     isAuthority: false,
@@ -87,6 +98,8 @@ export interface GatewayOptions {
   /** As the option of `createLightNode`. */
   readonly debug?: boolean
   readonly maxPeers?: number
+  /** As the option of `createLightNode`. */
+  readonly blockStoreBytesMax?: number | undefined
   readonly httpRequestHandler: (request: IncomingMessage, response: ServerResponse) => void
   readonly allowUpgrade: (request: IncomingMessage) => boolean
 }
@@ -118,6 +131,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     chain,
     peers,
     maxPeers: options.maxPeers ?? MAX_PEERS,
+    blockStoreBytesMax: options.blockStoreBytesMax ?? BLOCK_STORE_BYTES_MAX,
     log,
     record: options.record,
     debug: options.debug ?? false,
@@ -140,6 +154,7 @@ interface StartOptions {
   readonly chain: Chain
   readonly peers: readonly string[]
   readonly maxPeers: number
+  readonly blockStoreBytesMax: number
   readonly log: Log
   readonly record: ((line: string) => void) | undefined
   readonly debug: boolean
@@ -166,6 +181,8 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
       maxPeers,
       host: await makeHost(libp2p, privateKey),
       store: storeIn(folder, chain),
+      blockStore: blockStoreIn(chain, options.blockStoreBytesMax, log),
+      cidOf: createCidOf(HASHERS),
       storeReason: undefined,
       seed: randomBytes(4).readUInt32LE(),
       isAuthority,
@@ -189,6 +206,11 @@ function storeIn(folder: DataFolder | undefined, chain: Chain): HeaderStore {
   const { id, genesis, headerSizeBytes } = chain
   const storeOptions = { chain: id, genesis, headerSizeBytes }
   return folder === undefined ? createMemoryStore(storeOptions) : createFileStore({ ...storeOptions, folder })
+}
+
+function blockStoreIn(chain: Chain, sizeBytesMax: number, log: Log): BlockStore {
+  const onWarning = (detail: string): void => log('block-dropped', { detail })
+  return createMemoryBlockStore({ chain: chain.id, sizeBytesMax, rehash: createRehash(HASHERS), onWarning })
 }
 
 async function openFolder(directory: string): Promise<DataFolder> {

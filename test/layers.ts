@@ -56,7 +56,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'driver',
     files: DRIVER,
-    mayImport: [CORE, WIRE, /^src\/host\/host\.ts$/, /^src\/store\/store\.ts$/],
+    mayImport: [CORE, WIRE, /^src\/host\/host\.ts$/, /^src\/store\/(block-)?store\.ts$/],
     packages: [],
     builtins: 'none',
   },

@@ -15,6 +15,17 @@ test('unknown is null, and work is 64 hex digits', () => {
     progress: { target: undefined, verified: 1, headersPerSecond: 0 },
     peers: [peer],
     store: { kind: 'files', reason: undefined, headerCount: 2, sizeBytes: 160 },
+    exchange: {
+      wantCount: 0,
+      blocksReceived: 0,
+      bytesReceived: 0,
+      duplicateBlocks: 0,
+      unwantedBlocks: 0,
+      blocksSent: 7,
+      bytesSent: 560,
+      storedBlocks: 0,
+      storedBytes: 0,
+    },
     uptimeMs: 1.5,
     version: '0.1.0',
   }
@@ -28,6 +39,7 @@ test('unknown is null, and work is 64 hex digits', () => {
     'progress',
     'peers',
     'store',
+    'exchange',
     'uptimeMs',
     'version',
   ])

@@ -27,6 +27,7 @@ export function statusJson(snapshot: Snapshot, uptimeMs: number): Json {
       headerCount: store.headerCount,
       sizeBytes: store.sizeBytes,
     },
+    exchange: { ...snapshot.exchange },
     uptimeMs: Math.round(uptimeMs),
     version: snapshot.version,
   }

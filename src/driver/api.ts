@@ -1,11 +1,15 @@
 /** What a developer sees of Rushlight: the same in a tab and in Node.js. */
 import type { Chain, Head, HeaderRecord, HeaderSummary } from '../core/chain.ts'
+import type { TransactionProof, TransactionSummary, VerifiedTransaction } from '../core/content.ts'
+import type { ExchangeCounts } from '../core/core.ts'
 import type { WarningCode } from '../core/effect.ts'
 import type { PeerId, Root } from '../core/ids.ts'
 import type { Status } from '../core/status.ts'
 import type { Log } from './log.ts'
 
 export type { Chain, Head, HeaderRecord, HeaderSummary, Trust } from '../core/chain.ts'
+export type { TransactionOutput, TransactionProof, TransactionSummary, VerifiedTransaction } from '../core/content.ts'
+export type { ExchangeCounts } from '../core/core.ts'
 export type { WarningCode } from '../core/effect.ts'
 export type { PeerId, Root } from '../core/ids.ts'
 export type { Status } from '../core/status.ts'
@@ -20,6 +24,8 @@ export interface LightNodeOptions {
   readonly peers: readonly string[]
   /** Where headers are kept. Default: IndexedDB in a tab, memory in Node.js. */
   readonly store?: StoreOption
+  /** Bytes of blocks kept beside the headers, least recently used evicted first. Default: 64 MiB in a tab, 1 GiB in Node.js. */
+  readonly blockStoreBytesMax?: number
   /** Which transports may be used. Default: all that this platform has. */
   readonly transports?: readonly TransportName[]
   /** For WebRTC; no server is contacted unless it is named here. */
@@ -68,6 +74,28 @@ export interface LightNode extends AsyncDisposable {
   disconnect(peer: PeerId | string): Promise<void>
   /** By height on the best chain or by root anywhere; undefined when unknown. */
   getHeader(heightOrRoot: number | string): Promise<HeaderRecord | undefined>
+  /**
+   * A whole block, every part checked down to the header's root and the witness commitment: from here, or from peers.
+   * A block may be asked for by root whose header was never synced: then `height` is undefined.
+   * Rejects with `not-found` when the signal's deadline passed first, saying how many peers do not have it.
+   */
+  getBlock(rootOrHeight: string | number, options?: { readonly signal?: AbortSignal }): Promise<BlockRecord>
+  /** One transaction with its proof, without the rest of its block. */
+  getTransaction(place: TransactionPlace, options?: { readonly signal?: AbortSignal }): Promise<TransactionRecord>
+  /**
+   * Checks a proof and looks its block up in the verified headers. Throws `LightNodeError('invalid-proof')` with the step
+   * that failed. A proof shows that the transaction is in that block; `isOnBestChain` that the block counts, as of now; nothing
+   * shows that an output is still unspent.
+   */
+  verifyTransaction(proof: TransactionProof): VerifiedTransaction & BlockPlace
+  /** Takes a block apart and keeps its parts, pinned, for every peer that asks. Rejects with `invalid-block`. */
+  importBlock(bytes: Uint8Array): Promise<ImportedBlock>
+  /** Whether the block of that CID is here. Asks nobody. */
+  has(cid: string): Promise<boolean>
+  /** The block of that CID: from here, or from any peer that speaks bitswap. The bytes hash to the CID. */
+  getBytes(cid: string, options?: { readonly signal?: AbortSignal }): Promise<Uint8Array>
+  /** Keeps a block, evictable, for whoever asks. Rejects with `hash-mismatch` when the bytes are not the CID's. */
+  putBytes(cid: string, bytes: Uint8Array): Promise<void>
   /** The current head, then always the newest; no backlog. */
   heads(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Head>
   /** Immutable; the same reference until something changes, at most 10 changes a second. */
@@ -87,6 +115,33 @@ export interface LightNode extends AsyncDisposable {
     listener: (event: CustomEvent<LightNodeEventMap[Type]>) => void,
     options?: EventListenerOptions | boolean,
   ): void
+}
+
+/** Where a block stands in the verified headers. `height` is undefined when its header is not known. */
+export interface BlockPlace {
+  readonly root: Root
+  readonly height: number | undefined
+  readonly isOnBestChain: boolean
+}
+
+export interface BlockRecord extends BlockPlace {
+  /** As it was mined, byte for byte. */
+  readonly bytes: Uint8Array
+  readonly transactions: readonly TransactionSummary[]
+}
+
+export interface ImportedBlock extends BlockPlace {
+  readonly transactionCount: number
+  readonly sizeBytes: number
+}
+
+/** `block` is a root or a height, `index` counts from 0, `txid` is 64 hex digits in display order. */
+export type TransactionPlace =
+  | { readonly block: string | number; readonly index: number }
+  | { readonly block: string | number; readonly txid: string }
+
+export interface TransactionRecord extends VerifiedTransaction, BlockPlace {
+  readonly proof: TransactionProof
 }
 
 /** What `event.detail` holds. */
@@ -110,6 +165,7 @@ export interface Snapshot {
   readonly progress: Progress
   readonly peers: readonly PeerSnapshot[]
   readonly store: StoreSnapshot
+  readonly exchange: ExchangeSnapshot
   readonly uptimeMs: number
   readonly version: string
 }
@@ -149,6 +205,14 @@ export interface StoreSnapshot {
   readonly sizeBytes: number
 }
 
+/** Block exchange since the start: what came, what this light node served to others, and what it keeps. */
+export interface ExchangeSnapshot extends ExchangeCounts {
+  /** Blocks asked for and not here yet. */
+  readonly wantCount: number
+  readonly storedBlocks: number
+  readonly storedBytes: number
+}
+
 export type LightNodeErrorCode =
   | 'invalid-option'
   | 'invalid-address'
@@ -157,6 +221,13 @@ export type LightNodeErrorCode =
   | 'wrong-chain'
   | 'peer-refused'
   | 'not-found'
+  | 'invalid-cid'
+  | 'invalid-block'
+  | 'invalid-proof'
+  | 'hash-mismatch'
+  | 'unknown-hash'
+  | 'block-too-large'
+  | 'too-many-wants'
   | 'store-unavailable'
   | 'store-locked'
   | 'quota-exceeded'

@@ -3,6 +3,7 @@ import type { LightNodeCore } from '../core/core.ts'
 import type { AppEffect, Effect } from '../core/effect.ts'
 import type { AppEvent, Event } from '../core/event.ts'
 import type { ExchangeStoreEffect } from '../core/exchange/exchange-effect.ts'
+import type { ExchangeStoreEvent } from '../core/exchange/exchange-event.ts'
 import type { Instant } from '../core/instant.ts'
 import { CLOCK_JUMP_MS } from '../core/limits.ts'
 import type { Host } from '../host/host.ts'
@@ -20,7 +21,10 @@ const HEARTBEAT_MS = 2_000
 
 /** Carries out the block store's effects; what comes of them is posted as events. */
 export interface BlockPerformer {
+  /** Rejects with `StoreError`. */
+  open(): Promise<void>
   perform(effect: ExchangeStoreEffect): void
+  close(): Promise<void>
 }
 
 export interface DriverOptions {
@@ -79,6 +83,7 @@ export class Driver {
   async start(): Promise<OpenedStore> {
     const opened = await this.#storeRunner.open()
     try {
+      await this.#options.blocks?.open()
       await this.#options.host.start({
         post: (event) => this.#put(event),
         offer: (event, sizeBytes) => {
@@ -89,7 +94,7 @@ export class Driver {
         },
       })
     } catch (error) {
-      await this.#storeRunner.close()
+      await Promise.all([this.#options.blocks?.close(), this.#storeRunner.close()])
       throw error
     }
     this.#isStarted = true
@@ -101,7 +106,7 @@ export class Driver {
     return opened
   }
 
-  post(event: AppEvent): void {
+  post(event: AppEvent | ExchangeStoreEvent): void {
     this.#put(event)
   }
 
@@ -118,7 +123,7 @@ export class Driver {
     this.#cancelTimer?.()
     this.#inbox.close()
     await this.#options.host.stop()
-    await this.#storeRunner.close()
+    await Promise.all([this.#options.blocks?.close(), this.#storeRunner.close()])
   }
 
   #put(event: Event): void {

@@ -14,6 +14,7 @@ import { FakeHost, HEADER_BYTES, settled, VirtualClock } from '../../test/driver
 import { debugCore } from './debugging.ts'
 import type { LightNodeParts } from './light-node.ts'
 import { RunningLightNode } from './light-node.ts'
+import { blockParts } from '../../test/block-parts.ts'
 
 const CHAIN = bitcoin('regtest')
 const STORE_OPTIONS = { chain: CHAIN.id, genesis: CHAIN.genesis, headerSizeBytes: HEADER_BYTES }
@@ -39,6 +40,7 @@ function createRig(parts: Partial<LightNodeParts> = {}): Rig {
     host,
     store: createMemoryStore(STORE_OPTIONS),
     storeReason: undefined,
+    ...blockParts(CHAIN.id),
     peers: [ADDRESS],
     maxPeers: 8,
     seed: 1,

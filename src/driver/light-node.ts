@@ -1,14 +1,29 @@
 import type { Chain, Head, HeaderRecord } from '../core/chain.ts'
 import type { CoreOptions, CoreView, LightNodeCore } from '../core/core.ts'
+import type { TransactionProof, VerifiedTransaction } from '../core/content.ts'
 import type { AppEffect, ConnectSettled } from '../core/effect.ts'
-import type { PeerId } from '../core/ids.ts'
+import type { CidPrefix } from '../core/exchange/exchange-message.ts'
+import type { Cid, PeerId } from '../core/ids.ts'
 import { isRoot, toPeerId } from '../core/ids.ts'
 import { createLightNodeCore } from '../core/light-node-core.ts'
 import type { Host } from '../host/host.ts'
+import type { BlockStore } from '../store/block-store.ts'
 import type { HeaderStore, OpenedStore } from '../store/store.ts'
-import type { LightNode, LightNodeEventMap, Snapshot, StoreSnapshot } from './api.ts'
+import type {
+  BlockPlace,
+  BlockRecord,
+  ImportedBlock,
+  LightNode,
+  LightNodeEventMap,
+  Snapshot,
+  StoreSnapshot,
+  TransactionPlace,
+  TransactionRecord,
+} from './api.ts'
 import { LightNodeError } from './api.ts'
+import { BlockRunner } from './block-runner.ts'
 import type { Clock } from './clock.ts'
+import { ContentAccess } from './content-access.ts'
 import type { DebuggedCore } from './debugging.ts'
 import { Driver } from './driver.ts'
 import { HeadStream } from './head-stream.ts'
@@ -17,6 +32,7 @@ import { guarded } from './log.ts'
 import { recordCore } from './recording.ts'
 import { Snapshots } from './snapshots.ts'
 import { AGENT, VERSION } from './version.ts'
+import { Wants } from './wants.ts'
 
 export interface LightNodeParts {
   readonly chain: Chain
@@ -24,6 +40,9 @@ export interface LightNodeParts {
   readonly store: HeaderStore
   /** Why the store is another one than was meant; undefined when it is not. */
   readonly storeReason: string | undefined
+  readonly blockStore: BlockStore
+  /** Makes a block's CID by hashing it; undefined for an unknown hash function. */
+  readonly cidOf: (prefix: CidPrefix, bytes: Uint8Array) => Cid | undefined
   readonly peers: readonly string[]
   readonly maxPeers: number
   /** 32 random bits. */
@@ -62,6 +81,8 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   readonly #connects = new Map<number, PendingConnect>()
   readonly #readiness = Promise.withResolvers<void>()
   readonly #headStreams = new Set<HeadStream>()
+  readonly #wants: Wants
+  readonly #content: ContentAccess
   #isReady = false
   #nextToken = 1
   #storeReason: string | undefined
@@ -77,14 +98,21 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.chain = chain
     this.#lastVerifiedMs = clock.now().monotonicMs
     const coreOptions = { ownPeer: host.peerId, agent: AGENT, peers, maxPeers, seed, isAuthority }
-    const ownCore = createLightNodeCore({ chain, ...coreOptions })
+    const ownCore = createLightNodeCore({ chain, cidOf: parts.cidOf, ...coreOptions })
     const core = parts.debugCore?.({ core: ownCore, chain, coreOptions, log: parts.log }) ?? ownCore
     this.#core =
       parts.record === undefined ? core : recorded({ core, chain, coreOptions, write: guarded(parts.record) })
+    const blocks = new BlockRunner({
+      store: parts.blockStore,
+      clock,
+      post: (event) => this.#driver.post(event),
+      onWarning: (warning) => this.#warn(warning),
+    })
     this.#driver = new Driver({
       core: this.#core,
       host,
       store,
+      blocks,
       headerSizeBytes: chain.headerSizeBytes,
       clock,
       yieldTurn,
@@ -100,7 +128,17 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       host,
       clock,
       view: () => this.#core.view(),
+      exchange: () => this.#core.exchangeView(),
+      blockStore: parts.blockStore,
       store: (view) => this.#storeSnapshot(view),
+    })
+    this.#wants = new Wants((event) => this.#driver.post(event))
+    this.#content = new ContentAccess({
+      chain,
+      tree: this.#core.tree,
+      store: parts.blockStore,
+      put: (write) => blocks.put(write),
+      wants: this.#wants,
     })
     // Nobody may be waiting when a stop rejects this.
     this.#readiness.promise.catch(() => {})
@@ -199,6 +237,42 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     return isRoot(heightOrRoot) ? this.#core.tree.get(heightOrRoot) : undefined
   }
 
+  async getBlock(rootOrHeight: string | number, options: { readonly signal?: AbortSignal } = {}): Promise<BlockRecord> {
+    return await this.#whileRunning(() => this.#content.getBlock(rootOrHeight, options.signal))
+  }
+
+  async getTransaction(
+    place: TransactionPlace,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<TransactionRecord> {
+    return await this.#whileRunning(() => this.#content.getTransaction(place, options.signal))
+  }
+
+  verifyTransaction(proof: TransactionProof): VerifiedTransaction & BlockPlace {
+    return this.#content.verifyTransaction(proof)
+  }
+
+  async importBlock(bytes: Uint8Array): Promise<ImportedBlock> {
+    return await this.#whileRunning(() => this.#content.importBlock(bytes))
+  }
+
+  async has(cid: string): Promise<boolean> {
+    return await this.#whileRunning(() => this.#content.has(cid))
+  }
+
+  async getBytes(cid: string, options: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
+    return await this.#whileRunning(() => this.#content.getBytes(cid, options.signal))
+  }
+
+  async putBytes(cid: string, bytes: Uint8Array): Promise<void> {
+    await this.#whileRunning(() => this.#content.putBytes(cid, bytes))
+  }
+
+  async #whileRunning<Value>(run: () => Promise<Value>): Promise<Value> {
+    if (this.#stopped !== undefined) throw stoppedError()
+    return await run()
+  }
+
   heads(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Head> {
     const stream = new HeadStream({
       first: this.head,
@@ -238,6 +312,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     for (const { reject } of this.#connects.values()) reject(stoppedError())
     this.#connects.clear()
     this.#readiness.reject(stoppedError())
+    this.#wants.stop(stoppedError())
     for (const stream of [...this.#headStreams]) stream.end()
     try {
       await stopping
@@ -287,6 +362,10 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       case 'warning':
         if (effect.code === 'quota-exceeded' || effect.code === 'store-write-failed') this.#writeProblem = effect.detail
         this.#warn(effect)
+        return
+      case 'want-settled':
+      case 'outline-settled':
+        this.#wants.settled(effect)
     }
   }
 

@@ -5,6 +5,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof LightNodeOptions>([
   'chain',
   'peers',
   'store',
+  'blockStoreBytesMax',
   'transports',
   'rtcConfiguration',
   'maxPeers',
@@ -37,6 +38,10 @@ export function checkOptions(args: {
   }
   if (maxPeers !== undefined && !(Number.isSafeInteger(maxPeers) && maxPeers > 0)) {
     fail('maxPeers', 'a whole number from 1', maxPeers)
+  }
+  const { blockStoreBytesMax } = options
+  if (blockStoreBytesMax !== undefined && !(Number.isSafeInteger(blockStoreBytesMax) && blockStoreBytesMax >= 0)) {
+    fail('blockStoreBytesMax', 'a whole number of bytes', blockStoreBytesMax)
   }
   if (logger !== undefined && typeof logger !== 'function') fail('logger', 'a function (event, fields)', logger)
   if (debug !== undefined && typeof debug !== 'boolean') fail('debug', 'true or false', debug)

@@ -31,7 +31,16 @@ function createRig(): Rig {
     storedHeaderCount: 0,
   })
   const store = () => ({ kind: 'memory', reason: undefined, sizeBytes: 0 }) as const
-  const snapshots = new Snapshots({ chain: CHAIN, host: new FakeHost(), clock, view, store })
+  const counts = { blocksReceived: 0, bytesReceived: 0, duplicateBlocks: 0, unwantedBlocks: 0 }
+  const snapshots = new Snapshots({
+    chain: CHAIN,
+    host: new FakeHost(),
+    clock,
+    view,
+    exchange: () => ({ ...counts, blocksSent: 0, bytesSent: 0, wantCount: 0, peers: new Map() }),
+    blockStore: { blockCount: 0, sizeBytes: 0 },
+    store,
+  })
   snapshots.touch()
   clock.advance(60_000)
   return { clock, snapshots, grow: () => (height += 1), setStatus: (next) => (status = next) }

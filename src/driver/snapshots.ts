@@ -1,7 +1,7 @@
-import type { CoreView } from '../core/core.ts'
+import type { CoreView, ExchangeView } from '../core/core.ts'
 import type { Chain } from '../core/chain.ts'
 import type { Host } from '../host/host.ts'
-import type { PeerSnapshot, Snapshot, StoreSnapshot } from './api.ts'
+import type { ExchangeSnapshot, PeerSnapshot, Snapshot, StoreSnapshot } from './api.ts'
 import type { Clock } from './clock.ts'
 import { HeaderRate } from './rate.ts'
 import { VERSION } from './version.ts'
@@ -16,6 +16,8 @@ export interface SnapshotsOptions {
   readonly host: Host
   readonly clock: Clock
   readonly view: () => CoreView
+  readonly exchange: () => ExchangeView
+  readonly blockStore: { readonly blockCount: number; readonly sizeBytes: number }
   readonly store: (view: CoreView) => Pick<StoreSnapshot, 'kind' | 'reason' | 'sizeBytes'>
 }
 
@@ -126,7 +128,7 @@ export class Snapshots {
   }
 
   #build(): Snapshot {
-    const { chain, clock, view: readView, store, host } = this.#options
+    const { chain, clock, view: readView, exchange, blockStore, store, host } = this.#options
     const view = readView()
     const nowMs = clock.now().monotonicMs
     const headersPerSecond = this.#rate.perSecond(view.verifiedHeight, nowMs)
@@ -140,6 +142,7 @@ export class Snapshots {
       progress: Object.freeze({ target: view.targetHeight, verified: view.verifiedHeight, headersPerSecond }),
       peers: Object.freeze(view.peers.map((peer) => Object.freeze(peerSnapshot(peer, host)))),
       store: Object.freeze({ ...store(view), headerCount: view.storedHeaderCount }),
+      exchange: Object.freeze(exchangeSnapshot(exchange(), blockStore)),
       uptimeMs: this.uptimeMs,
       version: VERSION,
     })
@@ -151,6 +154,12 @@ function peerSnapshot(peer: CoreView['peers'][number], host: Host): PeerSnapshot
   const { bytesIn, bytesOut } = host.traffic(peer.connection) ?? { bytesIn: 0, bytesOut: 0 }
   const head = claimed === undefined ? undefined : Object.freeze({ ...claimed })
   return { id, transport, direction, address, agent, head, state, isSyncPeer, latencyMs, bytesIn, bytesOut, strikes }
+}
+
+function exchangeSnapshot(view: ExchangeView, store: SnapshotsOptions['blockStore']): ExchangeSnapshot {
+  const { blocksReceived, bytesReceived, duplicateBlocks, unwantedBlocks, blocksSent, bytesSent, wantCount } = view
+  const counts = { blocksReceived, bytesReceived, duplicateBlocks, unwantedBlocks, blocksSent, bytesSent }
+  return { ...counts, wantCount, storedBlocks: store.blockCount, storedBytes: store.sizeBytes }
 }
 
 function fingerprintOf(snapshot: Snapshot): string {

@@ -7,6 +7,7 @@ import { RunningLightNode } from '../../src/driver/light-node.ts'
 import type { BitcoinTcpHost, BitcoinTcpHostOptions } from '../../src/host/bitcoin-tcp-host.nodejs.ts'
 import { createBitcoinTcpHost } from '../../src/host/bitcoin-tcp-host.nodejs.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
+import { blockParts } from '../block-parts.ts'
 
 export interface BitcoinLightNode {
   readonly lightNode: RunningLightNode
@@ -31,6 +32,7 @@ export async function startBitcoinLightNode(
     host,
     store: createMemoryStore({ chain: id, genesis, headerSizeBytes }),
     storeReason: undefined,
+    ...blockParts(id),
     seed: 1,
     isAuthority,
     clock: systemClock,

@@ -16,6 +16,7 @@ import { openDataFolder } from '../../src/store/data-folder.nodejs.ts'
 import { createFileStore } from '../../src/store/file.nodejs.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { HeaderStore } from '../../src/store/store.ts'
+import { blockParts } from '../block-parts.ts'
 
 export type TransportUnderTest = 'tcp' | 'websockets'
 type MessageType = SyncMessage['type']
@@ -75,6 +76,7 @@ export async function startCounted(options: CountedOptions = {}): Promise<Counte
     }),
     store: options.onWritten === undefined ? store : watchStore(store, options.onWritten, headerSizeBytes),
     storeReason: undefined,
+    ...blockParts(chain.id),
     seed: 1,
     isAuthority: options.isAuthority ?? false,
     clock: systemClock,

@@ -18,6 +18,7 @@ import { nodejsTransports } from '../../src/host/transports.nodejs.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { HEADER_BYTES } from './libp2p-scripted.ts'
 import { plainNoise } from './plain-noise.ts'
+import { blockParts } from '../block-parts.ts'
 
 export interface Row {
   readonly transport: 'memory' | 'tcp' | 'websockets'
@@ -153,6 +154,7 @@ class Participant {
       maxPeers: 16,
       store: createMemoryStore({ chain: chain.id, genesis: chain.genesis, headerSizeBytes: HEADER_BYTES }),
       storeReason: undefined,
+      ...blockParts(chain.id),
       seed: Math.trunc(Math.random() * 2 ** 32),
       isAuthority: false,
       clock: systemClock,

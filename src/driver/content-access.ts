@@ -1,0 +1,214 @@
+import type { Chain, HeaderTree } from '../core/chain.ts'
+import type { ChainContent, TransactionProof, VerifiedTransaction } from '../core/content.ts'
+import { ContentError } from '../core/content.ts'
+import type { Cid, Root } from '../core/ids.ts'
+import { isRoot } from '../core/ids.ts'
+import { BLOCK_BYTES_MAX } from '../core/limits.ts'
+import type { BlockStore, BlockWrite } from '../store/block-store.ts'
+import { StoreError } from '../store/store.ts'
+import { toCid } from '../wire/cid.ts'
+import { WireError } from '../wire/wire-error.ts'
+import type { BlockRecord, BlockPlace, ImportedBlock, TransactionPlace, TransactionRecord } from './api.ts'
+import { LightNodeError } from './api.ts'
+import type { Wants } from './wants.ts'
+
+export interface ContentAccessOptions {
+  readonly chain: Chain
+  readonly tree: HeaderTree
+  readonly store: BlockStore
+  /** Writes and tells the core, so that whoever waits for these blocks gets them. */
+  readonly put: (write: BlockWrite) => Promise<void>
+  readonly wants: Wants
+}
+
+/** An outline, and whether it came from a peer just now. */
+interface FoundOutline {
+  readonly outline: Uint8Array
+  readonly isNew: boolean
+}
+
+/** Blocks and their parts for the app: from the header tree, from the store, or from peers by way of the core. */
+export class ContentAccess {
+  readonly #options: ContentAccessOptions
+
+  constructor(options: ContentAccessOptions) {
+    this.#options = options
+  }
+
+  /** Asks nobody. */
+  async has(text: string): Promise<boolean> {
+    const cid = checkedCid(text)
+    if (this.#headerOf(cid) !== undefined) return true
+    const [sizeBytes] = await this.#options.store.sizes([cid])
+    return sizeBytes !== undefined
+  }
+
+  async getBytes(text: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const [bytes] = await this.#getAll([checkedCid(text)], signal)
+    // A copy: what is stored and served must not change.
+    return (bytes as Uint8Array).slice()
+  }
+
+  async putBytes(text: string, bytes: Uint8Array): Promise<void> {
+    const cid = checkedCid(text)
+    if (bytes.length > BLOCK_BYTES_MAX) {
+      throw new LightNodeError('block-too-large', `expected at most ${BLOCK_BYTES_MAX} bytes, got ${bytes.length}`)
+    }
+    await this.#put({ blocks: [{ cid, bytes: bytes.slice() }] })
+  }
+
+  /** Takes a block apart and keeps its parts, pinned, so that peers can have them. */
+  async importBlock(bytes: Uint8Array): Promise<ImportedBlock> {
+    const parts = judged(() => this.#content.takeApart(bytes))
+    const { root, outline, transactionCount } = parts
+    const headerCid = this.#content.headerCid(root)
+    const isInTree = this.#options.tree.has(root)
+    const blocks = isInTree ? parts.nodes.filter(({ cid }) => cid !== headerCid) : parts.nodes
+    await this.#put({ blocks, outline: { root, bytes: outline }, pin: root })
+    return { ...this.#placeOf(root), transactionCount, sizeBytes: bytes.length }
+  }
+
+  async getBlock(rootOrHeight: string | number, signal: AbortSignal | undefined): Promise<BlockRecord> {
+    const content = this.#content
+    const root = this.#rootOf(rootOrHeight)
+    const found = await this.#outlineOf(root, signal)
+    const { outline } = found
+    const cids = content.wantedCids(outline)
+    const fetched = await this.#getAll(
+      cids.filter((cid) => cid !== undefined),
+      signal,
+    )
+    let next = 0
+    const parts = cids.map((cid) => (cid === undefined ? undefined : fetched[next++]))
+    const bytes = judged(() => content.assemble({ outline, parts }))
+    await this.#keep(root, found)
+    return { ...this.#placeOf(root), bytes, transactions: content.describe(bytes) }
+  }
+
+  async getTransaction(place: TransactionPlace, signal: AbortSignal | undefined): Promise<TransactionRecord> {
+    const content = this.#content
+    const root = this.#rootOf(place.block)
+    const found = await this.#outlineOf(root, signal)
+    const { outline } = found
+    const which = 'txid' in place ? checkedRoot(place.txid, 'a transaction id') : place.index
+    const index = content.indexOf(outline, which)
+    if (index === undefined) throw new LightNodeError('not-found', `block ${root} has no transaction ${which}`)
+    const cid = content.wantedCids(outline)[index]
+    const part = cid === undefined ? undefined : (await this.#getAll([cid], signal))[0]
+    const proof = judged(() => content.prove({ outline, index, part }))
+    await this.#keep(root, found)
+    return { ...this.verifyTransaction(proof), proof }
+  }
+
+  verifyTransaction(proof: TransactionProof): VerifiedTransaction & BlockPlace {
+    const verified = judged(() => this.#content.verifyProof(proof))
+    return { ...verified, ...this.#placeOf(verified.blockRoot) }
+  }
+
+  get #content(): ChainContent {
+    const { id, content } = this.#options.chain
+    if (content !== undefined) return content
+    throw new LightNodeError('invalid-option', `expected a chain that says what its blocks hold, got ${id}`)
+  }
+
+  #placeOf(root: Root): BlockPlace {
+    const record = this.#options.tree.get(root)
+    return { root, height: record?.height, isOnBestChain: record?.isOnBestChain ?? false }
+  }
+
+  #rootOf(rootOrHeight: string | number): Root {
+    if (typeof rootOrHeight === 'string') return checkedRoot(rootOrHeight, 'a block root')
+    const isHeight = Number.isSafeInteger(rootOrHeight) && rootOrHeight >= 0
+    const summary = isHeight ? this.#options.tree.summary(rootOrHeight) : undefined
+    if (summary !== undefined) return summary.root
+    throw new LightNodeError('not-found', `no header is known at height ${rootOrHeight}`)
+  }
+
+  #headerOf(cid: Cid): Uint8Array | undefined {
+    const root = this.#options.chain.content?.headerRootOf(cid)
+    return root === undefined ? undefined : this.#options.tree.get(root)?.bytes
+  }
+
+  /** From the store, else from a peer that serves outlines, else found by walking the block's trees by CID. */
+  async #outlineOf(root: Root, signal: AbortSignal | undefined): Promise<FoundOutline> {
+    signal?.throwIfAborted()
+    const { store, wants } = this.#options
+    const stored = await store.readOutline(root)
+    if (stored !== undefined && this.#content.checkOutline({ root, outline: stored }) === undefined) {
+      return { outline: stored, isNew: false }
+    }
+    const outline = await wants.outline(root, signal)
+    return { outline: outline ?? (await this.#walk(root, signal)), isNew: true }
+  }
+
+  async #walk(root: Root, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const walk = judged(() => this.#content.walk(root))
+    for (let cids = walk.next(); cids.length > 0; cids = walk.next()) {
+      const nodes = await this.#getAll(cids, signal)
+      judged(() => walk.add(nodes))
+    }
+    return judged(() => walk.outline())
+  }
+
+  /** In order; what is not here is wanted all at once. */
+  async #getAll(cids: readonly Cid[], signal: AbortSignal | undefined): Promise<readonly Uint8Array[]> {
+    signal?.throwIfAborted()
+    const blocks = new Map<Cid, Uint8Array>()
+    for (const cid of cids) {
+      const header = this.#headerOf(cid)
+      if (header !== undefined) blocks.set(cid, header)
+    }
+    const unknown = [...new Set(cids)].filter((cid) => !blocks.has(cid))
+    const stored = unknown.length === 0 ? [] : await this.#options.store.read({ cids: unknown, bytesMax: Infinity })
+    stored.forEach((bytes, index) => bytes !== undefined && blocks.set(unknown[index] as Cid, bytes))
+    const missing = unknown.filter((cid) => !blocks.has(cid))
+    const fetched = missing.length === 0 ? [] : await this.#options.wants.blocks(missing, signal)
+    fetched.forEach((bytes, index) => blocks.set(missing[index] as Cid, bytes))
+    return cids.map((cid) => blocks.get(cid) as Uint8Array)
+  }
+
+  /** A block that was fetched can be had from here; that it is kept is no promise. */
+  async #keep(root: Root, { outline, isNew }: FoundOutline): Promise<void> {
+    if (!isNew) return
+    await this.#put({ blocks: [], outline: { root, bytes: outline } }).catch((error: unknown) => {
+      if (!(error instanceof LightNodeError)) throw error
+    })
+  }
+
+  async #put(write: BlockWrite): Promise<void> {
+    try {
+      await this.#options.put(write)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      const { code } = error
+      const isOurs = code === 'quota-exceeded' || code === 'hash-mismatch' || code === 'unknown-hash'
+      throw new LightNodeError(isOurs ? code : 'store-unavailable', error.message, { cause: error })
+    }
+  }
+}
+
+function checkedCid(text: string): Cid {
+  try {
+    return toCid(text)
+  } catch (cause) {
+    if (!(cause instanceof WireError)) throw cause
+    throw new LightNodeError('invalid-cid', cause.message, { cause })
+  }
+}
+
+function checkedRoot(text: string, what: string): Root {
+  if (typeof text === 'string' && isRoot(text)) return text
+  const got = JSON.stringify(String(text).slice(0, 80))
+  throw new LightNodeError('not-found', `expected ${what} of 64 lower-case hex digits, got ${got}`)
+}
+
+/** The chain's verdict as the app's error. */
+function judged<Value>(judge: () => Value): Value {
+  try {
+    return judge()
+  } catch (error) {
+    if (!(error instanceof ContentError)) throw error
+    const code = error.code === 'invalid-outline' ? 'invalid-block' : error.code
+    throw new LightNodeError(code, `${error.step}: ${error.message}`, { cause: error })
+  }
+}

@@ -1,0 +1,112 @@
+import type { ExchangeAppEffect, OutlineSettled, WantSettled } from '../core/exchange/exchange-effect.ts'
+import type { ExchangeAppEvent } from '../core/exchange/exchange-event.ts'
+import type { Cid, Root, WantToken } from '../core/ids.ts'
+import { LightNodeError } from './api.ts'
+
+type Settled = (outcome: WantSettled['outcome'] | OutlineSettled['outcome']) => void
+
+/** The app's wishes on one side, the core's events and effects on the other. Bounded by the core, which refuses too many. */
+export class Wants {
+  readonly #post: (event: ExchangeAppEvent) => void
+  readonly #waiting = new Map<WantToken, Settled>()
+  #nextToken = 1
+  #nextSession = 1
+  #stopped: LightNodeError | undefined
+
+  constructor(post: (event: ExchangeAppEvent) => void) {
+    this.#post = post
+  }
+
+  settled(effect: ExchangeAppEffect): void {
+    const settle = this.#waiting.get(effect.token)
+    this.#waiting.delete(effect.token)
+    settle?.(effect.outcome)
+  }
+
+  /** Whoever waits is let go, and whoever comes later too. */
+  stop(error: LightNodeError): void {
+    this.#stopped = error
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const settle of waiting) {
+      settle({ type: 'failed', code: 'stopped', detail: error.message, progress: { askedCount: 0, absentCount: 0 } })
+    }
+  }
+
+  /** All of them from peers, in order, as one session. Rejects with the first failure, and gives up what is left. */
+  async blocks(cids: readonly Cid[], signal: AbortSignal | undefined): Promise<readonly Uint8Array[]> {
+    const session = cids.length === 1 ? 0 : this.#nextSession++
+    const tokens = new Set<WantToken>()
+    const giveUp = (): void => {
+      for (const token of tokens) this.#post({ type: 'want-cancelled', token })
+    }
+    const asked = cids.map((cid) => {
+      const { promise, token } = this.#ask<WantSettled['outcome']>()
+      tokens.add(token)
+      this.#post({ type: 'want-requested', token, cid, session })
+      return promise.then((outcome) => {
+        tokens.delete(token)
+        if (outcome.type === 'delivered') return outcome.bytes
+        throw errorOf(`block ${cid}`, outcome, signal)
+      })
+    })
+    return await this.#untilSettled(Promise.all(asked), giveUp, signal)
+  }
+
+  /** Undefined where nobody serves it. */
+  async outline(root: Root, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    const { promise, token } = this.#ask<OutlineSettled['outcome']>()
+    this.#post({ type: 'outline-requested', token, root })
+    const giveUp = (): void => this.#post({ type: 'want-cancelled', token })
+    const outcome = await this.#untilSettled(promise, giveUp, signal)
+    if (outcome.type === 'delivered') return outcome.outline
+    if (outcome.code === 'not-served') return undefined
+    throw errorOf(`the outline of block ${root}`, outcome, signal)
+  }
+
+  #ask<Outcome extends WantSettled['outcome'] | OutlineSettled['outcome']>(): {
+    promise: Promise<Outcome>
+    token: WantToken
+  } {
+    if (this.#stopped !== undefined) throw this.#stopped
+    const token = this.#nextToken++ as WantToken
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    this.#waiting.set(token, resolve as Settled)
+    return { promise, token }
+  }
+
+  /** An abort is the core's to answer, so that it can say how far the want came. */
+  async #untilSettled<Value>(promise: Promise<Value>, giveUp: () => void, signal?: AbortSignal): Promise<Value> {
+    if (signal?.aborted === true) giveUp()
+    signal?.addEventListener('abort', giveUp, { once: true })
+    try {
+      return await promise
+    } catch (error) {
+      giveUp()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+}
+
+type Failure = Extract<WantSettled['outcome'] | OutlineSettled['outcome'], { type: 'failed' }>
+
+/** An abort rejects with its own reason; a deadline that passed says what was missing instead, with the reason as its cause. */
+function errorOf(what: string, { code, detail }: Failure, signal: AbortSignal | undefined): unknown {
+  switch (code) {
+    case 'cancelled': {
+      const reason: unknown = signal?.reason
+      const isDeadline = reason instanceof Error && reason.name === 'TimeoutError'
+      if (signal?.aborted === true && !isDeadline) return reason
+      return new LightNodeError('not-found', `${what} did not come in time: ${detail}`, { cause: reason })
+    }
+    case 'not-served':
+      return new LightNodeError('not-found', `${what}: ${detail}`)
+    case 'stopped':
+    case 'block-too-large':
+    case 'unknown-hash':
+    case 'too-many-wants':
+      return new LightNodeError(code, `${what}: ${detail}`)
+  }
+}
