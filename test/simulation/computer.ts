@@ -29,6 +29,8 @@ export interface Network {
   sentIntoTheVoid(end: LinkEnd): void
   /** After every step, before its effects are carried out. */
   stepped(computer: Computer, cause: Cause, effects: readonly Effect[], now: Instant): void
+  /** Instead of it, after a step that threw. */
+  threw(computer: Computer, cause: Cause, error: unknown, now: Instant): never
 }
 
 export interface ComputerOptions {
@@ -254,16 +256,26 @@ export class Computer {
     const { nowMs } = this.options.network.time
     this.timeoutsAtOnce = this.lastTimeoutMs === nowMs ? this.timeoutsAtOnce + 1 : 0
     this.lastTimeoutMs = nowMs
-    if (this.timeoutsAtOnce > TIMEOUTS_AT_ONCE_MAX) throw new Error('the timer stays due although it was called')
+    if (this.timeoutsAtOnce <= TIMEOUTS_AT_ONCE_MAX) return
+    const error = new Error('the timer stays due although it was called')
+    this.options.network.threw(this, { type: 'timeout' }, error, this.now())
   }
 
   private step(cause: Cause): void {
     const machine = this.machine
     if (machine === undefined) return
     const now = this.now()
-    const effects = stepMachine(machine, cause, now)
+    const effects = this.stepped(machine, cause, now)
     this.options.network.stepped(this, cause, effects, now)
     for (const effect of effects) this.perform(effect)
+  }
+
+  private stepped(machine: Machine, cause: Cause, now: Instant): readonly Effect[] {
+    try {
+      return stepMachine(machine, cause, now)
+    } catch (error) {
+      return this.options.network.threw(this, cause, error, now)
+    }
   }
 
   private perform(effect: Effect): void {

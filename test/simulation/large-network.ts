@@ -32,18 +32,30 @@ const PEERS_MAX = 64
 const LIGHTER_HEADERS = 3
 const HEAVIER_HEADERS = 5
 
-export function partitionAndHeal(options: { seed: number; nodes: number; headerCount: number }): LargeNetworkReport {
-  return new LargeNetwork(options).run()
+interface LargeNetworkOptions {
+  readonly seed: number
+  readonly nodes: number
+  readonly headerCount: number
+}
+
+/** The last steps of ten thousand would be most of the memory: nobody's are kept, and where one fails it is all done again. */
+export function partitionAndHeal(options: LargeNetworkOptions): LargeNetworkReport {
+  try {
+    return new LargeNetwork(options).run()
+  } catch (error) {
+    if (!(error instanceof SimulationError) || error.index === undefined) throw error
+    return new LargeNetwork({ ...options, remembered: error.index }).run()
+  }
 }
 
 class LargeNetwork {
-  private readonly options: { readonly nodes: number; readonly headerCount: number }
+  private readonly options: LargeNetworkOptions
   private readonly chain: SimulatedChain = createSimulatedToyChain()
   private readonly world: World
   private readonly watch: Watch
   private readonly random: Random
 
-  constructor(options: { seed: number; nodes: number; headerCount: number }) {
+  constructor(options: LargeNetworkOptions & { readonly remembered?: number }) {
     this.options = options
     const { chain } = this.chain
     this.watch = new Watch({
@@ -53,6 +65,7 @@ class LargeNetwork {
       maxPeers: () => PEERS_MAX,
       isThorough: false,
       isHonestPeer: () => true,
+      remembers: ({ index }) => index === options.remembered,
     })
     this.world = new World({
       seed: options.seed,

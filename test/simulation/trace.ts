@@ -15,7 +15,7 @@ export interface Step {
   readonly effects: readonly Effect[]
 }
 
-/** The newest steps of all computers. */
+/** The newest steps of one computer; bounded by `countMax`. */
 export class RecentSteps {
   private readonly steps: Step[] = []
   private next = 0
@@ -30,10 +30,9 @@ export class RecentSteps {
     this.next = (this.next + 1) % this.countMax
   }
 
-  /** The last steps of one computer, oldest first. */
-  lastOf(computer: Step['computer'], count: number): readonly Step[] {
-    const ordered = [...this.steps.slice(this.next), ...this.steps.slice(0, this.next)]
-    return ordered.filter((step) => step.computer === computer).slice(-count)
+  /** Oldest first. */
+  all(): readonly Step[] {
+    return [...this.steps.slice(this.next), ...this.steps.slice(0, this.next)]
   }
 }
 

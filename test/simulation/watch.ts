@@ -1,7 +1,7 @@
 /** Watches every step of a world: the invariants of each honest core, and what holds between machines. */
 import type { Cause } from '../../src/core/checker/cause.ts'
 import { InvariantChecker } from '../../src/core/checker/invariant-checker.ts'
-import { broken, InvariantError } from '../../src/core/checker/invariant-error.ts'
+import { broken } from '../../src/core/checker/invariant-error.ts'
 import type { LightNodeCore } from '../../src/core/core.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { Instant } from '../../src/core/instant.ts'
@@ -10,9 +10,8 @@ import type { Step } from './trace.ts'
 import { formatStep, RecentSteps } from './trace.ts'
 import type { Observer } from './world.ts'
 
+/** Steps of the one that failed that are told, the one that failed included. */
 const STEPS_SHOWN = 50
-/** Among so many steps of all, those of the one that failed are looked for. */
-const STEPS_KEPT = 1_024
 
 export interface WatchOptions {
   readonly seed: number
@@ -22,17 +21,26 @@ export interface WatchOptions {
   readonly isThorough: boolean
   readonly isHonestPeer: (peer: string) => boolean
   readonly onStep?: (step: Step) => void
+  /** Whose last steps are kept; everybody's where it is not given. */
+  readonly remembers?: (computer: Computer) => boolean
 }
 
 /** Carries the seed, the step and the last steps of the one that failed in its message. */
 export class SimulationError extends Error {
   override readonly name = 'SimulationError'
+  /** Of the one that failed; undefined when that is all of them. */
+  readonly index: number | undefined
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly index?: number } = {}) {
+    super(message, options)
+    this.index = options.index
+  }
 }
 
 export class Watch implements Observer {
   readonly effectCounts: Map<string, number> = new Map<string, number>()
   private readonly options: WatchOptions
-  private readonly recent = new RecentSteps(STEPS_KEPT)
+  private readonly recent = new Map<Computer, RecentSteps>()
   private readonly checkers = new Map<Computer, { readonly runCount: number; readonly checker: InvariantChecker }>()
   private stepCount = 0
 
@@ -41,11 +49,7 @@ export class Watch implements Observer {
   }
 
   stepped(computer: Computer, cause: Cause, effects: readonly Effect[], now: Instant): void {
-    this.stepCount += 1
-    const atMs = computer.trueMs
-    const step: Step = { number: this.stepCount, computer, atMs, now, cause, effects }
-    this.recent.push(step)
-    this.options.onStep?.(step)
+    this.remember(computer, cause, effects, now)
     if (!computer.isHonest) return
     try {
       this.checkerOf(computer).check(cause, effects, now, computer.machine as LightNodeCore)
@@ -53,6 +57,27 @@ export class Watch implements Observer {
     } catch (error) {
       throw this.explain(error, computer)
     }
+  }
+
+  threw(computer: Computer, cause: Cause, error: unknown, now: Instant): never {
+    this.remember(computer, cause, [], now)
+    throw this.explain(error, computer)
+  }
+
+  private remember(computer: Computer, cause: Cause, effects: readonly Effect[], now: Instant): void {
+    this.stepCount += 1
+    const { onStep, remembers } = this.options
+    const isRemembered = remembers === undefined || remembers(computer)
+    if (!isRemembered && onStep === undefined) return
+    const step: Step = { number: this.stepCount, computer, atMs: computer.trueMs, now, cause, effects }
+    onStep?.(step)
+    if (!isRemembered) return
+    let recent = this.recent.get(computer)
+    if (recent === undefined) {
+      recent = new RecentSteps(STEPS_SHOWN)
+      this.recent.set(computer, recent)
+    }
+    recent.push(step)
   }
 
   /** A network failure is no strike: no honest light node ever strikes another. */
@@ -74,9 +99,9 @@ export class Watch implements Observer {
 
   /** What is wrong, with all that is needed to see it again. */
   explain(cause: unknown, computer: Computer): SimulationError {
-    const what = cause instanceof InvariantError || cause instanceof Error ? cause.message : String(cause)
-    const steps = this.recent.lastOf(computer, STEPS_SHOWN).map(formatStep)
+    const what = cause instanceof Error ? cause.message : String(cause)
+    const steps = (this.recent.get(computer)?.all() ?? []).map(formatStep)
     const head = `${what}\nseed ${this.options.seed}, step ${this.stepCount}, ${computer.peer}; its last steps:`
-    return new SimulationError([head, ...steps].join('\n'), { cause })
+    return new SimulationError([head, ...steps].join('\n'), { cause, index: computer.index })
   }
 }

@@ -20,6 +20,8 @@ import { VirtualTime } from './virtual-time.ts'
 export interface Observer {
   /** After every step of every computer. Throws when something is wrong. */
   stepped(computer: Computer, cause: Cause, effects: readonly Effect[], now: Instant): void
+  /** A machine threw. Throws it on, with what is needed to see it again. */
+  threw(computer: Computer, cause: Cause, error: unknown, now: Instant): never
 }
 
 export interface WorldOptions {
@@ -103,6 +105,11 @@ export class World implements Network {
   stepped(computer: Computer, cause: Cause, effects: readonly Effect[], now: Instant): void {
     this.stepCount += 1
     this.options.observer.stepped(computer, cause, effects, now)
+  }
+
+  threw(computer: Computer, cause: Cause, error: unknown, now: Instant): never {
+    this.stepCount += 1
+    return this.options.observer.threw(computer, cause, error, now)
   }
 
   canReach(one: Computer, other: Computer): boolean {
