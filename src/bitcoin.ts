@@ -1,5 +1,13 @@
 /** Bitcoin for `createLightNode`: the sub-path `rushlight/bitcoin`. */
 import type { Chain } from './core/chain.ts'
+import { ContentError } from './core/content.ts'
+import type {
+  ContentErrorCode,
+  TransactionOutput,
+  TransactionProof,
+  TransactionSummary,
+  VerifiedTransaction,
+} from './core/content.ts'
 import type { Root } from './core/ids.ts'
 import { createBitcoinChain } from './chain/bitcoin/bitcoin-chain.ts'
 import { readCheckpoints } from './chain/bitcoin/checkpoint-table.ts'
@@ -8,9 +16,23 @@ import { HEADER_SIZE_BYTES, readHeaderFields, readRoot, ROOT_SIZE_BYTES } from '
 import type { HeaderFields } from './chain/bitcoin/header.ts'
 import { networkParameters } from './chain/bitcoin/networks.ts'
 import type { BitcoinNetwork } from './chain/bitcoin/networks.ts'
+import { decodeTransactionProof, encodeTransactionProof } from './chain/bitcoin/proof-bytes.ts'
+import { verifyTransaction } from './chain/bitcoin/transaction-proof.ts'
 import { hashHeaders } from './hash/choose-hash-headers.ts'
 
-export type { BitcoinNetwork, Chain, Checkpoint, HeaderFields, Root }
+export { ContentError, decodeTransactionProof, encodeTransactionProof, verifyTransaction }
+export type {
+  BitcoinNetwork,
+  Chain,
+  Checkpoint,
+  ContentErrorCode,
+  HeaderFields,
+  Root,
+  TransactionOutput,
+  TransactionProof,
+  TransactionSummary,
+  VerifiedTransaction,
+}
 
 /** With less work than `minimumChainWork` (0n by default) the chain is never reported as synced. */
 export interface BitcoinOptions {

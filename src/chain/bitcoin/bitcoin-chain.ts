@@ -2,6 +2,7 @@
 import type { Chain } from '../../core/chain.ts'
 import { hashHeaders as hashHeadersFast } from '../../hash/choose-hash-headers.ts'
 import type { HashHeaders } from '../../hash/hash-headers.ts'
+import { createBitcoinContent } from './bitcoin-content.ts'
 import { BitcoinHeaderTree } from './bitcoin-header-tree.ts'
 import { HEADER_SIZE_BYTES, readUint32, TIME_OFFSET } from './header.ts'
 import { networkParameters } from './networks.ts'
@@ -27,6 +28,7 @@ export function createBitcoinChain(options: BitcoinChainOptions): Chain {
     staleAfterMs: network.staleAfterMs,
     minimumChainWork,
     timeOf: (header) => readUint32(header, TIME_OFFSET),
+    content: createBitcoinContent(network.segwitHeight),
     createTree: () => new BitcoinHeaderTree({ network, hashHeaders }),
   }
 }

@@ -23,6 +23,8 @@ export interface NetworkParameters {
   readonly retargeting: 'every-period' | 'twenty-minutes' | 'bip94' | 'never'
   /** From these heights on a header's version must be at least 2, 3, 4. */
   readonly versionFloors: readonly [bip34Height: number, bip66Height: number, bip65Height: number]
+  /** From this height on what a coinbase says of its block's witnesses must hold (BIP 141; SegwitHeight). */
+  readonly segwitHeight: number
   /** A head older than this is stale. */
   readonly staleAfterMs: number | undefined
   /** Headers are not all of the network's rules: signet's signatures stand in blocks (BIP 325). */
@@ -48,6 +50,7 @@ const MAINNET: NetworkParameters = {
   limitBits: 0x1d00ffff,
   retargeting: 'every-period',
   versionFloors: [227_931, 363_725, 388_381],
+  segwitHeight: 481_824,
   staleAfterMs: STALE_AFTER_MS,
   trustWhenVerified: 'genesis',
 }
@@ -60,6 +63,7 @@ const TESTNET3: NetworkParameters = {
   limitBits: 0x1d00ffff,
   retargeting: 'twenty-minutes',
   versionFloors: [21_111, 330_776, 581_885],
+  segwitHeight: 834_624,
   staleAfterMs: TEST_STALE_AFTER_MS,
   trustWhenVerified: 'genesis',
 }
@@ -77,6 +81,7 @@ const TESTNET4: NetworkParameters = {
   limitBits: 0x1d00ffff,
   retargeting: 'bip94',
   versionFloors: [1, 1, 1],
+  segwitHeight: 1,
   staleAfterMs: TEST_STALE_AFTER_MS,
   trustWhenVerified: 'genesis',
 }
@@ -89,6 +94,7 @@ const SIGNET: NetworkParameters = {
   limitBits: 0x1e0377ae,
   retargeting: 'every-period',
   versionFloors: [1, 1, 1],
+  segwitHeight: 1,
   staleAfterMs: TEST_STALE_AFTER_MS,
   trustWhenVerified: 'pow-only',
 }
@@ -104,6 +110,7 @@ const REGTEST: NetworkParameters = {
   limitBits: 0x207fffff,
   retargeting: 'never',
   versionFloors: [1, 1, 1],
+  segwitHeight: 0,
   staleAfterMs: undefined,
   trustWhenVerified: 'genesis',
 }

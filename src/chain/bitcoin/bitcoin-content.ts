@@ -1,0 +1,46 @@
+/** What Bitcoin's blocks are made of, for the driver. */
+import type { ChainContent } from '../../core/content.ts'
+import type { Root } from '../../core/ids.ts'
+import { parseBlock } from './block.ts'
+import { blockNodes } from './block-nodes.ts'
+import { headerCid, headerRootOf } from './content-cid.ts'
+import { readRoot, ROOT_SIZE_BYTES } from './header.ts'
+import { assembleBlock, checkOutline, decodeOutline, encodeOutline, wantedCids } from './outline.ts'
+import { BitcoinOutlineWalk } from './outline-walk.ts'
+import { proveTransaction } from './prove-transaction.ts'
+import { summaryOf } from './transaction.ts'
+import { verifyTransaction } from './transaction-proof.ts'
+
+/** `segwitHeight` is the network's. */
+export function createBitcoinContent(segwitHeight: number): ChainContent {
+  return {
+    headerRootOf,
+    headerCid,
+    checkOutline: (args) => checkOutline({ ...args, segwitHeight }),
+    takeApart: (bytes) => {
+      const block = parseBlock(bytes, segwitHeight)
+      const { root, header, transactions } = block
+      const nodes = blockNodes(block)
+      return { root, header, outline: encodeOutline(block), transactionCount: transactions.length, nodes }
+    },
+    wantedCids,
+    assemble: (args) => assembleBlock({ ...args, segwitHeight }),
+    walk: (root) => new BitcoinOutlineWalk(root, segwitHeight),
+    describe: (bytes) => parseBlock(bytes, segwitHeight).transactions.map(summaryOf),
+    indexOf,
+    prove: proveTransaction,
+    verifyProof: verifyTransaction,
+  }
+}
+
+function indexOf(outline: Uint8Array, transaction: number | Root): number | undefined {
+  const { txids } = decodeOutline(outline)
+  const count = txids.length / ROOT_SIZE_BYTES
+  if (typeof transaction === 'number') {
+    return Number.isSafeInteger(transaction) && transaction >= 0 && transaction < count ? transaction : undefined
+  }
+  for (let index = 0; index < count; index += 1) {
+    if (readRoot(txids, index * ROOT_SIZE_BYTES) === transaction) return index
+  }
+  return undefined
+}
