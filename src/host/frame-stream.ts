@@ -17,6 +17,8 @@ export type StreamEnd =
 export interface FrameStreamOptions {
   readonly stream: Stream
   readonly payloadBytesMax: number
+  /** The frame that comes has this many bytes, and is not read before this is done. */
+  readonly onFrameStart?: (payloadBytes: number) => void | Promise<void>
   /** The next frame is not read before this is done. A `WireError` ends the stream as undecodable. */
   readonly onFrame: (payload: Uint8Array) => void | Promise<void>
   /** Called once. */
@@ -38,6 +40,8 @@ export class FrameStream {
   readonly #listeners = new AbortController()
   #chunks: Uint8Array[] = []
   #isReading = false
+  /** The length of a frame is known, and not all of its bytes have come. */
+  #isInFrame = false
   #hasRemoteEnded = false
   #end: StreamEnd | undefined
   #queue: Uint8Array[] = []
@@ -54,12 +58,14 @@ export class FrameStream {
     this.#reader = new FrameReader(options.payloadBytesMax)
     const { signal } = this.#listeners
     const stream = this.#stream
-    stream.addEventListener('message', (event) => this.#take(event.data.subarray()), { signal })
+    stream.addEventListener('message', ({ data }) => this.#take(data), { signal })
     stream.addEventListener('end', () => this.#onEnd(), { signal })
     stream.addEventListener('close', () => this.#finish({ type: 'closed' }), { signal })
     // libp2p moves its own buffer on in a microtask after `drain`; ours follows it.
     stream.addEventListener('drain', () => queueMicrotask(() => queueMicrotask(() => this.#pump())), { signal })
     stream.addEventListener('idle', () => queueMicrotask(() => this.#pump()), { signal })
+    // Its reader was held back until now.
+    if (stream.readStatus === 'paused') queueMicrotask(() => this.#resume())
     // A stream that was reset before anyone listened says nothing more.
     queueMicrotask(() => {
       if (stream.status !== 'open') this.#finish({ type: 'closed' })
@@ -69,6 +75,11 @@ export class FrameStream {
   /** Bytes that were sent and have not left this machine's buffers for the muxer's window. */
   get undrainedBytes(): number {
     return this.#queuedBytes + this.#stream.writeBufferLength
+  }
+
+  /** The remote began a frame and has not ended it. */
+  get isInFrame(): boolean {
+    return this.#reader.isInFrame
   }
 
   /** The stream ends with `overflow` when more waits than its bound. */
@@ -131,9 +142,12 @@ export class FrameStream {
     if (before === 0 || this.#queuedBytes < before) this.#options.onProgress?.()
   }
 
-  #take(chunk: Uint8Array): void {
-    this.bytesIn += chunk.length
-    this.#chunks.push(chunk)
+  #take(data: Uint8Array | Iterable<Uint8Array>): void {
+    // A list of chunks made one would be one more copy of every byte.
+    for (const chunk of data instanceof Uint8Array ? [data] : data) {
+      this.bytesIn += chunk.length
+      this.#chunks.push(chunk)
+    }
     if (!this.#isReading) void this.#read()
   }
 
@@ -161,7 +175,13 @@ export class FrameStream {
         this.#reader.push(chunk)
         try {
           // A round without a whole frame waits for nothing: an end that follows at once must find all of it read.
-          for (let payload = this.#reader.next(); payload !== undefined; payload = this.#reader.next()) {
+          for (;;) {
+            const start = this.#startFrame()
+            if (start !== undefined) await start
+            if (this.#isOver()) return
+            const payload = this.#reader.next()
+            if (payload === undefined) break
+            this.#isInFrame = false
             const done = this.#options.onFrame(payload)
             if (done !== undefined) await done
             if (this.#isOver()) return
@@ -171,10 +191,21 @@ export class FrameStream {
           return this.#finish({ type: 'undecodable', detail: error.message })
         }
       }
-      if (this.#stream.status === 'open' && this.#stream.readStatus === 'paused') this.#stream.resume()
+      this.#resume()
     }
     this.#isReading = false
     if (this.#hasRemoteEnded) this.#settleRemoteEnd()
+  }
+
+  #resume(): void {
+    if (this.#stream.status === 'open' && this.#stream.readStatus === 'paused') this.#stream.resume()
+  }
+
+  #startFrame(): void | Promise<void> {
+    const payloadBytes = this.#isInFrame ? undefined : this.#reader.begin()
+    if (payloadBytes === undefined) return
+    this.#isInFrame = true
+    return this.#options.onFrameStart?.(payloadBytes)
   }
 
   /** Asked anew after each wait. */

@@ -10,6 +10,8 @@ import { toConnectionId, toPeerId, type ConnectionId, type PeerId } from '../cor
 import { HANDSHAKE_TIMEOUT_MS, PENDING_CONNECTIONS_MAX } from '../core/limits.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { Dialler } from './dialler.ts'
+import { INBOUND_EXCHANGE_STREAMS_MAX } from './exchange-inbound.ts'
+import { BITSWAP_PROTOCOL, OUTBOUND_EXCHANGE_STREAMS_MAX } from './exchange-outbound.ts'
 import { HANDSHAKE_PROTOCOL, INBOUND_HANDSHAKES_PER_CONNECTION_MAX } from './handshakes.ts'
 import { HostError, type Host, type HostSink, type Traffic } from './host.ts'
 import { abortConnection, PeerLink } from './peer-link.ts'
@@ -18,13 +20,11 @@ import { INBOUND_SYNC_STREAMS_MAX, SYNC_PROTOCOL } from './sync-link.ts'
 
 export type Libp2pTransports = NonNullable<Libp2pInit['transports']>
 
-const BITSWAP_PROTOCOL = '/ipfs/bitswap/1.2.0'
-
 /** Bytes of one stream that the remote may send unread, and what a paused stream may hold. */
 const STREAM_WINDOW_BYTES_MAX: number = 1024 * 1024
 const STREAM_READ_BUFFER_BYTES_MAX: number = 2 * STREAM_WINDOW_BYTES_MAX
-/** Streams a peer may have open on one connection: ours are four, the rest is room for exchange. */
-const INBOUND_STREAMS_PER_CONNECTION_MAX = 32
+/** Streams a peer may have open on one connection: exchange, and room for handshakes, sync and what libp2p itself opens. */
+const INBOUND_STREAMS_PER_CONNECTION_MAX: number = INBOUND_EXCHANGE_STREAMS_MAX + 8
 /** The core decides who stays; libp2p's own pruner must never come before it. */
 const CONNECTIONS_MAX = 10_000
 /** A class of pupils behind one address, or all behind one reverse proxy, connects at once. */
@@ -155,6 +155,10 @@ class Libp2pHost implements Host {
     await libp2p.handle(SYNC_PROTOCOL, (stream, connection) => this.#accept('sync', stream, connection), {
       maxInboundStreams: INBOUND_SYNC_STREAMS_MAX,
     })
+    await libp2p.handle(BITSWAP_PROTOCOL, (stream, connection) => this.#accept('exchange', stream, connection), {
+      maxInboundStreams: INBOUND_EXCHANGE_STREAMS_MAX,
+      maxOutboundStreams: OUTBOUND_EXCHANGE_STREAMS_MAX,
+    })
     libp2p.addEventListener('connection:open', (event) => {
       this.#table.sawOpen(event.detail)
       this.#reconcileSoon()
@@ -192,6 +196,12 @@ class Libp2pHost implements Host {
         return this.#links.get(effect.connection)?.handshakes.answer(effect)
       case 'send-message':
         return this.#links.get(effect.connection)?.sync.send(effect.message)
+      case 'admit-exchange':
+        return this.#links.get(effect.connection)?.exchange.admit()
+      case 'send-exchange':
+        return this.#links.get(effect.connection)?.exchange.send(effect)
+      case 'reset-exchange':
+        return this.#links.get(effect.connection)?.exchange.reset()
     }
   }
 
@@ -209,7 +219,7 @@ class Libp2pHost implements Host {
         resolve()
       }, STOP_TIMEOUT_MS)
     })
-    for (const link of this.#links.values()) link.sync.end()
+    for (const link of this.#links.values()) link.endStreams()
     const stopped = Promise.resolve(this.#libp2p.stop()).catch((error: unknown) => {
       this.#options.log?.('libp2p-stop-failed', { reason: String(error) })
     })
@@ -247,7 +257,7 @@ class Libp2pHost implements Host {
     this.#sink?.post({ type: 'connection-closed', connection: toConnectionId(connection.id) })
   }
 
-  #accept(protocol: 'handshakes' | 'sync', stream: Stream, connection: Connection): void {
+  #accept(protocol: 'handshakes' | 'sync' | 'exchange', stream: Stream, connection: Connection): void {
     if (this.#table.sawOpen(connection)) this.#links.get(connection.id)?.[protocol].accept(stream)
     else stream.abort(new Error('the connection is closed'))
   }
@@ -286,7 +296,7 @@ class Libp2pHost implements Host {
   #tick(): void {
     this.#tickCount++
     this.#reconcile()
-    for (const link of this.#links.values()) link.sync.tick()
+    for (const link of this.#links.values()) link.tick()
     if (this.#tickCount % FORGET_PEERS_TICKS === 0) void this.#forgetPeers()
   }
 

@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import type { HostEvent, MessageReceived } from '../core/event.ts'
 import type { ExchangeReceived } from '../core/exchange/exchange-event.ts'
 import { toConnectionId, type ConnectionId } from '../core/ids.ts'
+import { ExchangeLink } from './exchange-link.ts'
 import { Handshakes } from './handshakes.ts'
 import type { HostSink, Traffic } from './host.ts'
 import { SyncLink } from './sync-link.ts'
@@ -15,6 +16,7 @@ export class PeerLink {
   readonly connection: Connection
   readonly handshakes: Handshakes
   readonly sync: SyncLink
+  readonly exchange: ExchangeLink
   #closing: ReturnType<typeof setTimeout> | undefined
 
   constructor(args: {
@@ -35,20 +37,26 @@ export class PeerLink {
       post,
       offer: (event, sizeBytes) => sink.offer(event, sizeBytes),
     })
+    this.exchange = new ExchangeLink({
+      connection,
+      id: this.id,
+      post,
+      offer: (event, sizeBytes) => sink.offer(event, sizeBytes),
+    })
   }
 
-  /** On handshake and sync streams; what the connection itself costs is not counted. */
+  /** On streams of our protocols and bitswap's; what the connection itself costs is not counted. */
   get traffic(): Traffic {
     return {
-      bytesIn: this.handshakes.bytesIn + this.sync.bytesIn,
-      bytesOut: this.handshakes.bytesOut + this.sync.bytesOut,
+      bytesIn: this.handshakes.bytesIn + this.sync.bytesIn + this.exchange.bytesIn,
+      bytesOut: this.handshakes.bytesOut + this.sync.bytesOut + this.exchange.bytesOut,
     }
   }
 
   /** In the background: what was sent (a handshake's answer) goes out, what waits for the peer is dropped in time. */
   close(): void {
     if (this.#closing !== undefined) return
-    this.sync.end()
+    this.endStreams()
     const cut = new AbortController()
     this.#closing = setTimeout(() => {
       cut.abort()
@@ -63,7 +71,19 @@ export class PeerLink {
   end(): void {
     clearTimeout(this.#closing)
     this.handshakes.end()
+    this.endStreams()
+  }
+
+  /** Those that live long. A handshake's answer may still go out. */
+  endStreams(): void {
     this.sync.end()
+    this.exchange.end()
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.sync.tick()
+    this.exchange.tick()
   }
 }
 

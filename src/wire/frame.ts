@@ -22,6 +22,7 @@ export class FrameReader {
   #chunk: Uint8Array = new Uint8Array(0)
   #offset = 0
   #prefix: number[] = []
+  #sizeBytes: number | undefined
   #payload: Uint8Array | undefined
   #filledBytes = 0
 
@@ -36,10 +37,22 @@ export class FrameReader {
     this.#offset = 0
   }
 
+  /** Some bytes of a frame were taken, and not all of it. */
+  get isInFrame(): boolean {
+    return this.#prefix.length > 0 || this.#sizeBytes !== undefined
+  }
+
+  /** Reads the length of the next payload, which `next` allocates; undefined when more bytes are needed. Throws `WireError`. */
+  begin(): number | undefined {
+    this.#sizeBytes ??= this.#readPrefix()
+    return this.#sizeBytes
+  }
+
   /** The next whole payload, the caller's own; undefined when more bytes are needed. Throws `WireError`. */
   next(): Uint8Array | undefined {
-    this.#payload ??= this.#readPrefix()
-    if (this.#payload === undefined) return undefined
+    const sizeBytes = this.begin()
+    if (sizeBytes === undefined) return undefined
+    this.#payload ??= new Uint8Array(sizeBytes)
     const taken = this.#chunk.subarray(this.#offset, this.#offset + this.#payload.length - this.#filledBytes)
     this.#payload.set(taken, this.#filledBytes)
     this.#offset += taken.length
@@ -47,11 +60,12 @@ export class FrameReader {
     if (this.#filledBytes < this.#payload.length) return undefined
     const payload = this.#payload
     this.#payload = undefined
+    this.#sizeBytes = undefined
     this.#filledBytes = 0
     return payload
   }
 
-  #readPrefix(): Uint8Array | undefined {
+  #readPrefix(): number | undefined {
     for (;;) {
       const byte = this.#chunk[this.#offset]
       if (byte === undefined) return undefined
@@ -67,6 +81,6 @@ export class FrameReader {
       throw new WireError('oversize', `expected a frame of at most ${this.#payloadBytesMax} bytes, got ${sizeBytes}`)
     }
     this.#prefix = []
-    return new Uint8Array(sizeBytes)
+    return sizeBytes
   }
 }

@@ -34,7 +34,7 @@ test.each(Object.entries(LISTEN))(
     expect((await alice.saw('handshake-answered')).info).toEqual({ ...INFO, agent: 'bob' })
     expect((await bob.saw('handshake-answered')).info).toEqual({ ...INFO, agent: 'alice' })
     expect((await alice.saw('handshake-requested')).info).toEqual(INFO)
-    await alice.saw('protocols-learnt', (event) => event.speaksHandshake && !event.speaksBitswap)
+    await alice.saw('protocols-learnt', (event) => event.speaksHandshake && event.speaksBitswap)
 
     alice.host.perform({ type: 'close-connection', connection, reason: 'disconnect-requested' })
     await Promise.all([alice.saw('connection-closed'), bob.saw('connection-closed')])

@@ -1,5 +1,6 @@
 import { toDialId, toRequestId, toRoot, type ConnectionId, type DialId } from '../../src/core/ids.ts'
 import type { ConnectionOpened, DialFailed, DialSucceeded, HostEvent, MessageReceived } from '../../src/core/event.ts'
+import type { ExchangeReceived } from '../../src/core/exchange/exchange-event.ts'
 import type { NodeInfo } from '../../src/core/message.ts'
 import type { Host, HostSink } from '../../src/host/host.ts'
 import { createLibp2pHost, type Libp2pHostOptions } from '../../src/host/libp2p-host.ts'
@@ -22,7 +23,7 @@ export class ScriptedHost implements HostSink {
   readonly events: HostEvent[] = []
   readonly #rules = new Set<Rule>()
   /** Set to hold messages back. */
-  room: ((event: MessageReceived) => Promise<void>) | undefined
+  room: ((event: MessageReceived | ExchangeReceived) => Promise<void>) | undefined
   #dials = 0
 
   private constructor(host: Host) {
@@ -42,11 +43,11 @@ export class ScriptedHost implements HostSink {
     return scripted
   }
 
-  post(event: Exclude<HostEvent, MessageReceived>): void {
+  post(event: Exclude<HostEvent, MessageReceived | ExchangeReceived>): void {
     this.#take(event)
   }
 
-  async offer(event: MessageReceived): Promise<void> {
+  async offer(event: MessageReceived | ExchangeReceived): Promise<void> {
     this.#take(event)
     await this.room?.(event)
   }

@@ -1,0 +1,188 @@
+import type { Stream } from '@libp2p/interface'
+import type { PeerMisbehaved } from '../core/event.ts'
+import type { ExchangeReceived } from '../core/exchange/exchange-event.ts'
+import type { IncomingExchange } from '../core/exchange/exchange-message.ts'
+import type { ConnectionId } from '../core/ids.ts'
+import { EXCHANGE_MESSAGE_BYTES_MAX } from '../core/limits.ts'
+import { decodeBitswapMessage } from '../wire/bitswap-message.ts'
+import { FrameStream, type StreamEnd } from './frame-stream.ts'
+
+/** boxo's server opens a stream for each of its 8 workers, Helia one a message. */
+export const INBOUND_EXCHANGE_STREAMS_MAX = 32
+/** Bytes of frames that are being read on one connection, in sum: one that is long, and others beside it. */
+const READING_BYTES_MAX: number = 2 * EXCHANGE_MESSAGE_BYTES_MAX
+/** A stream that says nothing for this many ticks of a second in the middle of a frame is reset. */
+export const BROKEN_OFF_TICKS_MAX = 60
+/** One that says nothing between frames for this long is idle; … */
+export const IDLE_TICKS_MIN = 30
+/** … so many of them may stay, for peers that keep theirs. */
+export const IDLE_STREAMS_MAX = 4
+/** A stream that both sides ended is gone at once; this is for one that is not. */
+const ENDED_TICKS_MAX = 2
+/** What one entry of a message takes in memory, whatever it took on the wire. */
+const ITEM_BYTES = 128
+
+interface Reading {
+  readonly frames: FrameStream
+  /** Of `READING_BYTES_MAX`. */
+  heldBytes: number
+  /** It waits for us: for room, or for others to be read. */
+  isWaiting: boolean
+  hasEnded: boolean
+  isOver: boolean
+  bytesSeen: number
+  quietTicks: number
+}
+
+/**
+ * What comes in from one peer, on as many streams as it likes up to `INBOUND_EXCHANGE_STREAMS_MAX`. Nothing is said on them.
+ * Held at most: `READING_BYTES_MAX` of frames, and a window of the muxer for each stream.
+ */
+export class ExchangeInbound {
+  readonly #id: ConnectionId
+  readonly #post: (event: PeerMisbehaved) => void
+  readonly #offer: (event: ExchangeReceived, sizeBytes: number) => Promise<void>
+  #isAdmitted = false
+  #isEnded = false
+  /** Streams that came before the peer was admitted, unread. */
+  readonly #held = new Set<Stream>()
+  readonly #readings = new Set<Reading>()
+  /** Set while there is no room for a message of this peer: none of its streams is read. */
+  #room: Promise<void> | undefined
+  #heldBytes = 0
+  #onReleased: (() => void)[] = []
+  #endedBytesIn = 0
+
+  constructor(args: {
+    readonly id: ConnectionId
+    readonly post: (event: PeerMisbehaved) => void
+    readonly offer: (event: ExchangeReceived, sizeBytes: number) => Promise<void>
+  }) {
+    this.#id = args.id
+    this.#post = args.post
+    this.#offer = args.offer
+  }
+
+  get bytesIn(): number {
+    return [...this.#readings].reduce((sum, { frames }) => sum + frames.bytesIn, this.#endedBytesIn)
+  }
+
+  /** The peer opened a stream. */
+  accept(stream: Stream): void {
+    if (this.#isEnded || this.#held.size + this.#readings.size >= INBOUND_EXCHANGE_STREAMS_MAX) {
+      return stream.abort(new Error('too many streams'))
+    }
+    if (this.#isAdmitted) return this.#read(stream)
+    if (stream.status !== 'open') return
+    stream.pause()
+    this.#held.add(stream)
+    stream.addEventListener('close', () => this.#held.delete(stream))
+  }
+
+  admit(): void {
+    this.#isAdmitted = true
+    for (const stream of this.#held) this.#read(stream)
+    this.#held.clear()
+  }
+
+  /** Once a second. */
+  tick(): void {
+    for (const reading of [...this.#readings]) {
+      const { frames, isWaiting, bytesSeen } = reading
+      reading.quietTicks = isWaiting || frames.bytesIn !== bytesSeen ? 0 : reading.quietTicks + 1
+      reading.bytesSeen = frames.bytesIn
+      if (reading.hasEnded && reading.quietTicks >= ENDED_TICKS_MAX) frames.abort({ type: 'closed' })
+      else if (frames.isInFrame && reading.quietTicks >= BROKEN_OFF_TICKS_MAX) frames.abort({ type: 'timeout' })
+    }
+    const idle = [...this.#readings].filter(
+      ({ frames, quietTicks }) => !frames.isInFrame && quietTicks >= IDLE_TICKS_MIN,
+    )
+    idle.sort((a, b) => b.quietTicks - a.quietTicks)
+    for (const { frames } of idle.slice(0, Math.max(0, idle.length - IDLE_STREAMS_MAX)))
+      frames.abort({ type: 'closed' })
+  }
+
+  /** The connection is gone or going; nothing more is told. */
+  end(): void {
+    this.#isEnded = true
+    for (const stream of [...this.#held]) stream.abort(new Error('the connection ends'))
+    this.#held.clear()
+    for (const { frames } of [...this.#readings]) frames.abort({ type: 'closed' })
+  }
+
+  #read(stream: Stream): void {
+    const frames = new FrameStream({
+      stream,
+      payloadBytesMax: EXCHANGE_MESSAGE_BYTES_MAX,
+      onFrameStart: (payloadBytes) => this.#hold(reading, payloadBytes),
+      onFrame: (payload) => this.#take(reading, payload),
+      onRemoteEnd: () => {
+        reading.hasEnded = true
+        frames.closeWrite()
+      },
+      onEnd: (end) => this.#onEnd(reading, end),
+    })
+    const reading: Reading = {
+      frames,
+      heldBytes: 0,
+      isWaiting: false,
+      hasEnded: false,
+      isOver: false,
+      bytesSeen: 0,
+      quietTicks: 0,
+    }
+    this.#readings.add(reading)
+  }
+
+  /** Undefined when the frame may be read at once. */
+  #hold(reading: Reading, payloadBytes: number): Promise<void> | undefined {
+    if (this.#heldBytes + payloadBytes > READING_BYTES_MAX) return this.#waitToHold(reading, payloadBytes)
+    reading.heldBytes = payloadBytes
+    this.#heldBytes += payloadBytes
+    return undefined
+  }
+
+  async #waitToHold(reading: Reading, payloadBytes: number): Promise<void> {
+    reading.isWaiting = true
+    while (!reading.isOver && this.#heldBytes + payloadBytes > READING_BYTES_MAX) {
+      await new Promise<void>((resolve) => this.#onReleased.push(resolve))
+    }
+    reading.isWaiting = false
+    if (!reading.isOver) void this.#hold(reading, payloadBytes)
+  }
+
+  #release(reading: Reading): void {
+    this.#heldBytes -= reading.heldBytes
+    reading.heldBytes = 0
+    for (const resolve of this.#onReleased.splice(0)) resolve()
+  }
+
+  async #take(reading: Reading, payload: Uint8Array): Promise<void> {
+    reading.isWaiting = true
+    while (this.#room !== undefined) await this.#room
+    if (reading.isOver) return
+    const message = decodeBitswapMessage(payload)
+    const event: ExchangeReceived = { type: 'exchange-received', connection: this.#id, message }
+    const room = this.#offer(event, payload.length + itemCount(message) * ITEM_BYTES).then(() => {
+      this.#room = undefined
+    })
+    this.#room = room
+    this.#release(reading)
+    await room
+    reading.isWaiting = false
+  }
+
+  #onEnd(reading: Reading, end: StreamEnd): void {
+    reading.isOver = true
+    this.#readings.delete(reading)
+    this.#endedBytesIn += reading.frames.bytesIn
+    this.#release(reading)
+    if (end.type !== 'undecodable' || this.#isEnded) return
+    const detail = `exchange: ${end.detail}`
+    this.#post({ type: 'peer-misbehaved', connection: this.#id, misbehaviour: 'undecodable', detail })
+  }
+}
+
+function itemCount({ wants, cancels, blocks, haves, dontHaves }: IncomingExchange): number {
+  return wants.length + cancels.length + blocks.length + haves.length + dontHaves.length
+}
