@@ -102,8 +102,12 @@ export class CheckedBlockStore implements BlockStore {
     throw new StoreError('unknown-hash', `expected a CID with a known hash function, got ${cid}`)
   }
 
+  /** Where they cannot be dropped they are found again, and told of again. */
   async #dropDamaged(keys: readonly string[]): Promise<void> {
-    for (const key of keys) this.#options.onWarning(`${key} was damaged in the block store and is dropped`)
-    await this.#rows.drop(keys)
+    const problem = await this.#rows.drop(keys).then(
+      () => '',
+      (error: unknown) => `, or would be: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    for (const key of keys) this.#options.onWarning(`${key} was damaged in the block store and is dropped${problem}`)
   }
 }

@@ -35,7 +35,7 @@ export async function lockFolder(directory: string): Promise<() => Promise<void>
 }
 
 /** Node.js 22.13 has it without a flag; all 22.x warn that it is experimental, which says nothing to who starts a gateway. */
-async function importSqlite(): Promise<typeof import('node:sqlite')> {
+export async function importSqlite(): Promise<typeof import('node:sqlite')> {
   const emitWarning = process.emitWarning.bind(process) as (...parts: unknown[]) => void
   process.emitWarning = (...parts: unknown[]) => {
     if (!String(parts[0]).startsWith('SQLite is an experimental')) emitWarning(...parts)

@@ -89,3 +89,22 @@ export class BlockModel {
     ]
   }
 }
+
+// What a writer that is killed writes, and so what must be found.
+
+/** A few writes long, so that something gives way all the time. */
+export const WRITER_SIZE_BYTES_MAX = 400_000
+
+/** The blocks of one write: 3 to 11 of them, 1 byte to 20 KB each. */
+export function writtenBlocks(seed: number, index: number): readonly Block[] {
+  const first = seed * 1_000_000 + index * 100
+  return Array.from({ length: 3 + (index % 9) }, (_, offset) =>
+    makeBlock(first + offset, 1 + ((seed * 7_919 + index * 6_151 + offset * 3_571) % 20_000)),
+  )
+}
+
+/** What a write is pinned under: every third one. */
+export function writtenRoot(seed: number, index: number): Root | undefined {
+  if (index <= 0 || index % 3 !== 0) return undefined
+  return toRoot((seed * 1_000_000 + index).toString(16).padStart(64, '0'))
+}
