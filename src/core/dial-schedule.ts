@@ -110,7 +110,13 @@ export class DialSchedule {
   /** due → dialing, as far as there is room. */
   dialDue(nowMs: number): void {
     let roomCount = DIALS_AT_ONCE_MAX
-    for (const { state } of this.#targets.values()) if (state.phase === 'dialing') roomCount -= 1
+    let isAnyDue = false
+    for (const { state } of this.#targets.values()) {
+      if (state.phase === 'dialing') roomCount -= 1
+      else if (state.phase === 'due') isAnyDue = true
+    }
+    // Every step of the core comes here, and next to none finds anything to do.
+    if (!isAnyDue) return
     for (const target of this.#targets.values()) {
       if (roomCount <= 0) return
       if (target.state.phase !== 'due') continue

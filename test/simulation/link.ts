@@ -127,10 +127,12 @@ export interface LinkOptions {
 export class Link {
   readonly dialer: LinkEnd
   readonly listener: LinkEnd
-  private readonly options: LinkOptions
+  private readonly time: VirtualTime
+  private readonly latencyMs: () => number
 
   constructor(options: LinkOptions) {
-    this.options = options
+    this.time = options.time
+    this.latencyMs = options.latencyMs
     this.dialer = new LinkEnd(this, options.dialer, 'outbound')
     this.listener = new LinkEnd(this, options.listener, 'inbound')
   }
@@ -138,7 +140,7 @@ export class Link {
   /** Takes an event over for the other end. Returns the bytes under way on that channel. */
   send(to: LinkEnd, name: ChannelName, event: Event, sizeBytes: number): number {
     const channel = to.arriving[name]
-    const arrivesAtMs = Math.max(channel.lastArrivalMs, this.options.time.nowMs + this.options.latencyMs())
+    const arrivesAtMs = Math.max(channel.lastArrivalMs, this.time.nowMs + this.latencyMs())
     channel.lastArrivalMs = arrivesAtMs
     const isFirst = channel.first === undefined
     channel.push({ arrivesAtMs, event, sizeBytes, next: undefined })
@@ -150,10 +152,10 @@ export class Link {
   sendClose(to: LinkEnd): void {
     const arrive = (): void => {
       if (to.isClosed || to.isDeaf || to.isCloseLost) return
-      if (to.silentUntilMs > this.options.time.nowMs) this.options.time.at(to.silentUntilMs, arrive)
+      if (to.silentUntilMs > this.time.nowMs) this.time.at(to.silentUntilMs, arrive)
       else to.owner.closeArrived(to)
     }
-    this.options.time.after(this.options.latencyMs(), arrive)
+    this.time.after(this.latencyMs(), arrive)
   }
 
   /** There may be room again, or the silence may be over. */
@@ -170,12 +172,12 @@ export class Link {
     const { first } = channel
     if (first === undefined || channel.isScheduled || to.isClosed || to.isDeaf || !to.owner.isAlive) return
     channel.isScheduled = true
-    this.options.time.at(Math.max(first.arrivesAtMs, to.silentUntilMs), channel)
+    this.time.at(Math.max(first.arrivesAtMs, to.silentUntilMs), channel)
   }
 
   /** Hands over what has arrived; for the channel alone. */
   pump(to: LinkEnd, channel: Channel): void {
-    const { nowMs } = this.options.time
+    const { nowMs } = this.time
     while (!to.isClosed && !to.isDeaf && to.owner.isAlive) {
       const { first } = channel
       if (first === undefined) return

@@ -81,8 +81,10 @@ const RUNS_MAX = 64
 export class ToyRegistry {
   readonly genesis: ToyRecord
   readonly records: ToyRecord[] = []
-  /** Bytes of the runs served last, by end and length; bounded by RUNS_MAX, oldest forgotten first. */
+  /** Runs served last, by end and length; bounded by RUNS_MAX, oldest forgotten first. */
   private readonly runs = new Map<string, Uint8Array>()
+  /** What stands in those bytes, as long as somebody has them. */
+  private readonly recordsOfRun = new WeakMap<Uint8Array, readonly ToyRecord[]>()
   private readonly recordByKey = new Map<number, ToyRecord>()
   private readonly recordByRoot = new Map<Root, ToyRecord>()
 
@@ -110,16 +112,22 @@ export class ToyRegistry {
     const key = `${last.index}:${count}`
     const known = this.runs.get(key)
     if (known !== undefined) return known
-    const bytes = new Uint8Array(count * TOY_HEADER_SIZE_BYTES)
-    let at: ToyRecord | undefined = last
-    for (let index = count - 1; index >= 0 && at !== undefined; index -= 1, at = at.parent)
-      bytes.set(at.bytes, index * TOY_HEADER_SIZE_BYTES)
+    const records: ToyRecord[] = []
+    for (let at: ToyRecord | undefined = last; at !== undefined && records.length < count; at = at.parent)
+      records.push(at)
+    const bytes = join(records.reverse())
     this.runs.set(key, bytes)
+    this.recordsOfRun.set(bytes, records)
     for (const oldest of this.runs.keys()) {
       if (this.runs.size <= RUNS_MAX) break
       this.runs.delete(oldest)
     }
     return bytes
+  }
+
+  /** The records of bytes that came from `runTo`, so that they need not be hashed; undefined for any others. */
+  recordsIn(headers: Uint8Array): readonly ToyRecord[] | undefined {
+    return this.recordsOfRun.get(headers)
   }
 
   /** The root that this header will have. */
@@ -182,6 +190,12 @@ export function ancestorAt(record: ToyRecord, height: number): ToyRecord {
     at = jump !== undefined && jump.height >= height ? jump : (at.parent as ToyRecord)
   }
   return at
+}
+
+export function join(records: readonly ToyRecord[]): Uint8Array {
+  const bytes = new Uint8Array(records.length * TOY_HEADER_SIZE_BYTES)
+  for (const [index, record] of records.entries()) bytes.set(record.bytes, index * TOY_HEADER_SIZE_BYTES)
+  return bytes
 }
 
 function textBytes(root: Root): Uint8Array {

@@ -2,7 +2,7 @@
 import type { HeaderRecord, HeaderSummary, HeaderTree, SliceOutcome, SliceStop } from '../../src/core/chain.ts'
 import type { Root } from '../../src/core/ids.ts'
 import type { ToyRecord, ToyRegistry } from './toy-chain.ts'
-import { ancestorAt } from './toy-chain.ts'
+import { ancestorAt, join } from './toy-chain.ts'
 import {
   hashToyHeader,
   isSealed,
@@ -105,8 +105,9 @@ class ToyTree implements HeaderTree {
     let addedCount = 0
     let knownCount = 0
     let stop: SliceStop | undefined
+    const records = this.registry.recordsIn(args.headers)
     for (let index = args.index; index < end; index += 1) {
-      const found = this.judge(args.headers, index, args.nowUnixMs)
+      const found = this.judge(args, index, records?.[index])
       if ('type' in found) {
         stop = found
         break
@@ -184,9 +185,13 @@ class ToyTree implements HeaderTree {
     return isOneRun && last !== undefined ? this.registry.runTo(last, records.length) : join(records)
   }
 
-  private judge(headers: Uint8Array, index: number, nowUnixMs: number): ToyRecord | SliceStop {
+  private judge(
+    { headers, nowUnixMs }: { headers: Uint8Array; nowUnixMs: number },
+    index: number,
+    shared: ToyRecord | undefined,
+  ): ToyRecord | SliceStop {
     const offset = index * TOY_HEADER_SIZE_BYTES
-    const found = this.registry.find(headers, offset)
+    const found = shared ?? this.registry.find(headers, offset)
     if (found !== undefined && this.holds(found)) return found
     const parent = found?.parent ?? this.registry.findParent(headers, offset)
     if (parent === undefined || !this.holds(parent))
@@ -244,10 +249,4 @@ function grow(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(bytes.length * 2)
   larger.set(bytes)
   return larger
-}
-
-function join(records: readonly ToyRecord[]): Uint8Array {
-  const bytes = new Uint8Array(records.length * TOY_HEADER_SIZE_BYTES)
-  for (const [index, record] of records.entries()) bytes.set(record.bytes, index * TOY_HEADER_SIZE_BYTES)
-  return bytes
 }

@@ -41,7 +41,8 @@ export class Watch implements Observer {
   readonly effectCounts: Map<string, number> = new Map<string, number>()
   private readonly options: WatchOptions
   private readonly recent = new Map<Computer, RecentSteps>()
-  private readonly checkers = new Map<Computer, { readonly runCount: number; readonly checker: InvariantChecker }>()
+  /** By the index of the computer. */
+  private readonly checkers: { readonly runCount: number; readonly checker: InvariantChecker }[] = []
   private stepCount = 0
 
   constructor(options: WatchOptions) {
@@ -89,11 +90,11 @@ export class Watch implements Observer {
   }
 
   private checkerOf(computer: Computer): InvariantChecker {
-    const existing = this.checkers.get(computer)
+    const existing = this.checkers[computer.index]
     if (existing?.runCount === computer.runCount) return existing.checker
     const { chain, genesis, isThorough, maxPeers } = this.options
     const checker = new InvariantChecker({ chain, genesis, isThorough, maxPeers: maxPeers(computer) })
-    this.checkers.set(computer, { runCount: computer.runCount, checker })
+    this.checkers[computer.index] = { runCount: computer.runCount, checker }
     return checker
   }
 
