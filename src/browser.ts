@@ -8,6 +8,7 @@ import { checkOptions, fail } from './driver/options.ts'
 import { doubleSha256, sha256 } from './hash/sha256.ts'
 import { addressProblem } from './host/address.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
+import { createTabLibp2p } from './host/tab-libp2p.ts'
 import { browserTransports } from './host/transports.browser.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
 import type { BlockStore } from './store/block-store.ts'
@@ -39,6 +40,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   const { debugCore } = options.debug === true ? await import('./driver/debugging.ts') : {}
   // First, as a host that is not started holds nothing, and an open store does.
   const host = await createLibp2pHost({
+    createLibp2p: createTabLibp2p,
     transports: browserTransports(),
     headerSizeBytes: chain.headerSizeBytes,
     log,

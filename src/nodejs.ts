@@ -69,8 +69,9 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     record: options.record,
     debug: options.debug ?? false,
     isAuthority: false,
-    makeHost: ({ createLibp2pHost, nodejsTransports }, privateKey) =>
+    makeHost: ({ createLibp2pHost, createNodejsLibp2p, nodejsTransports }, privateKey) =>
       createLibp2pHost({
+        createLibp2p: createNodejsLibp2p,
         transports: nodejsTransports({ transports }),
         listen,
         announce,
@@ -136,8 +137,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     record: options.record,
     debug: options.debug ?? false,
     isAuthority,
-    makeHost: ({ createLibp2pHost, nodejsTransports }, privateKey) =>
+    makeHost: ({ createLibp2pHost, createNodejsLibp2p, nodejsTransports }, privateKey) =>
       createLibp2pHost({
+        createLibp2p: createNodejsLibp2p,
         transports: nodejsTransports({ httpRequestHandler, allowUpgrade, onListening }),
         listen: [`/${ip}/${host}/tcp/${port}/ws`, `/${ip}/${host}/tcp/0`],
         announce,
@@ -159,14 +161,20 @@ interface StartOptions {
   readonly record: ((line: string) => void) | undefined
   readonly debug: boolean
   readonly isAuthority: boolean
-  readonly makeHost: (libp2p: Libp2pParts, privateKey: Uint8Array | undefined) => Promise<Host>
+  readonly makeHost: (libp2p: Libp2pModules, privateKey: Uint8Array | undefined) => Promise<Host>
 }
 
-type Libp2pParts = typeof import('./host/libp2p-host.ts') & typeof import('./host/transports.nodejs.ts')
+type Libp2pModules = typeof import('./host/libp2p-host.ts') &
+  typeof import('./host/libp2p.nodejs.ts') &
+  typeof import('./host/transports.nodejs.ts')
 
 /** libp2p takes a quarter of a second to load, which a command that needs no network should not wait for. */
-async function loadLibp2p(): Promise<Libp2pParts> {
-  return { ...(await import('./host/libp2p-host.ts')), ...(await import('./host/transports.nodejs.ts')) }
+async function loadLibp2p(): Promise<Libp2pModules> {
+  return {
+    ...(await import('./host/libp2p-host.ts')),
+    ...(await import('./host/libp2p.nodejs.ts')),
+    ...(await import('./host/transports.nodejs.ts')),
+  }
 }
 
 async function startLightNode(options: StartOptions): Promise<RunningLightNode> {

@@ -1,10 +1,11 @@
-import type { Connection, Libp2p } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Dial } from '../core/effect.ts'
 import type { DialFailed, DialSucceeded } from '../core/event.ts'
 import { toConnectionId, toPeerId, type DialId } from '../core/ids.ts'
 import { DialProblem, dialProblemOf } from './dial-problem.ts'
 import { isGatewayUrl, resolveGateway } from './gateway.ts'
+import type { Libp2pCore } from './libp2p-core.ts'
 import { pageHint } from './page-hint.ts'
 import { peerOf } from './remote-address.ts'
 
@@ -15,7 +16,7 @@ type DialEvent = DialSucceeded | DialFailed
 
 /** Every dial ends in one event, by its deadline. */
 export class Dialler {
-  readonly #libp2p: Libp2p
+  readonly #libp2p: Libp2pCore
   readonly #post: (event: DialEvent) => void
   /** Makes sure that this connection was told of; false when it is gone already. */
   readonly #sawOpen: (connection: Connection) => boolean
@@ -29,7 +30,7 @@ export class Dialler {
   #onIdle: () => void = () => {}
 
   constructor(args: {
-    readonly libp2p: Libp2p
+    readonly libp2p: Libp2pCore
     readonly post: (event: DialEvent) => void
     readonly sawOpen: (connection: Connection) => boolean
     readonly connections: () => readonly Connection[]

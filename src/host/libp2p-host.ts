@@ -1,34 +1,29 @@
 import { noise } from '@libp2p/noise'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import type { Connection, IdentifyResult, Libp2p, Stream } from '@libp2p/interface'
+import type { Connection, IdentifyResult, Stream } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p, type Libp2pInit } from 'libp2p'
 import type { HostEffect } from '../core/effect.ts'
 import { toConnectionId, toPeerId, type ConnectionId, type PeerId } from '../core/ids.ts'
-import { HANDSHAKE_TIMEOUT_MS, PENDING_CONNECTIONS_MAX } from '../core/limits.ts'
+import { HANDSHAKE_TIMEOUT_MS } from '../core/limits.ts'
+import { abortConnection } from './abort-connection.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { Dialler } from './dialler.ts'
 import { INBOUND_EXCHANGE_STREAMS_MAX } from './exchange-inbound.ts'
 import { BITSWAP_PROTOCOL, OUTBOUND_EXCHANGE_STREAMS_MAX } from './exchange-outbound.ts'
 import { HANDSHAKE_PROTOCOL, INBOUND_HANDSHAKES_PER_CONNECTION_MAX } from './handshakes.ts'
 import { HostError, type Host, type HostSink, type Traffic } from './host.ts'
-import { abortConnection, PeerLink } from './peer-link.ts'
+import type { CreateLibp2p, Libp2pCore, Libp2pTransports } from './libp2p-core.ts'
+import { PeerLink } from './peer-link.ts'
 import { transportName } from './remote-address.ts'
 import { INBOUND_SYNC_STREAMS_MAX, SYNC_PROTOCOL } from './sync-link.ts'
-
-export type Libp2pTransports = NonNullable<Libp2pInit['transports']>
 
 /** Bytes of one stream that the remote may send unread, and what a paused stream may hold. */
 const STREAM_WINDOW_BYTES_MAX: number = 1024 * 1024
 const STREAM_READ_BUFFER_BYTES_MAX: number = 2 * STREAM_WINDOW_BYTES_MAX
 /** Streams a peer may have open on one connection: exchange, and room for handshakes, sync and what libp2p itself opens. */
 const INBOUND_STREAMS_PER_CONNECTION_MAX: number = INBOUND_EXCHANGE_STREAMS_MAX + 8
-/** The core decides who stays; libp2p's own pruner must never come before it. */
-const CONNECTIONS_MAX = 10_000
-/** A class of pupils behind one address, or all behind one reverse proxy, connects at once. */
-const INBOUND_CONNECTIONS_PER_HOST_AND_SECOND_MAX = 1_000
 const TICK_MS = 1_000
 /** Peers of closed connections are forgotten this often, in ticks: a tab has a new identity at every load. */
 const FORGET_PEERS_TICKS = 60
@@ -36,6 +31,8 @@ const FORGET_PEERS_TICKS = 60
 const STOP_TIMEOUT_MS = 2_500
 
 export interface Libp2pHostOptions {
+  /** Of `tab-libp2p.ts` or `libp2p.nodejs.ts`. */
+  readonly createLibp2p: CreateLibp2p
   /** Of `transports.browser.ts` or `transports.nodejs.ts`. */
   readonly transports: Libp2pTransports
   /** Multiaddrs to listen on; none in a tab. */
@@ -66,7 +63,7 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Host
 }
 
 /** A host over a libp2p that is not started yet: tests hand in one that misbehaves or negotiates otherwise. */
-export function hostOver(libp2p: Libp2p, options: AdapterOptions): Host {
+export function hostOver(libp2p: Libp2pCore, options: AdapterOptions): Host {
   return new Libp2pHost(options, libp2p)
 }
 
@@ -78,36 +75,23 @@ function assertMultiaddr(address: string): void {
   }
 }
 
-async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2p> {
+async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2pCore> {
+  const { createLibp2p, privateKey, transports, listen = [], announce = [] } = options
   return createLibp2p({
-    start: false,
-    ...(options.privateKey === undefined ? {} : { privateKey: privateKeyFromProtobuf(options.privateKey) }),
-    nodeInfo: { name: 'rushlight', userAgent: 'rushlight' },
-    addresses: { listen: [...(options.listen ?? [])], announce: [...(options.announce ?? [])] },
-    transports: options.transports,
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: INBOUND_STREAMS_PER_CONNECTION_MAX,
-        streamOptions: {
-          maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
-          maxReadBufferLength: STREAM_READ_BUFFER_BYTES_MAX,
-        },
-      }),
-    ],
-    services: { identify: identify() },
-    // By default a browser dials neither ws:// nor loopback. Which addresses are worth a try is not the library's to say.
-    connectionGater: { denyDialMultiaddr: () => false },
-    // The core pings; libp2p's monitor would close connections behind its back.
-    connectionMonitor: { enabled: false },
-    connectionManager: {
-      maxConnections: CONNECTIONS_MAX,
-      maxIncomingPendingConnections: PENDING_CONNECTIONS_MAX,
-      inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_HOST_AND_SECOND_MAX,
-      // Each dial has a deadline of ours; this one only must not come before it.
-      addressDialTimeout: 120_000,
-      reconnectRetries: 0,
-    },
+    privateKey: privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(privateKey),
+    userAgent: 'rushlight',
+    listen,
+    announce,
+    transports,
+    encrypter: noise(),
+    muxer: yamux({
+      maxInboundStreams: INBOUND_STREAMS_PER_CONNECTION_MAX,
+      streamOptions: {
+        maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
+        maxReadBufferLength: STREAM_READ_BUFFER_BYTES_MAX,
+      },
+    }),
+    services: [identify()],
   })
 }
 
@@ -115,7 +99,7 @@ async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2p> {
 class Libp2pHost implements Host {
   readonly peerId: PeerId
   readonly #options: AdapterOptions
-  readonly #libp2p: Libp2p
+  readonly #libp2p: Libp2pCore
   readonly #links = new Map<string, PeerLink>()
   readonly #table: ConnectionTable<Connection>
   readonly #dialler: Dialler
@@ -124,7 +108,7 @@ class Libp2pHost implements Host {
   #tickCount = 0
   #isReconciling = false
 
-  constructor(options: AdapterOptions, libp2p: Libp2p) {
+  constructor(options: AdapterOptions, libp2p: Libp2pCore) {
     this.#options = options
     this.#libp2p = libp2p
     this.peerId = toPeerId(libp2p.peerId.toString())

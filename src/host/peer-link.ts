@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import type { HostEvent, MessageReceived } from '../core/event.ts'
 import type { ExchangeReceived } from '../core/exchange/exchange-event.ts'
 import { toConnectionId, type ConnectionId } from '../core/ids.ts'
+import { abortConnection } from './abort-connection.ts'
 import { ExchangeLink } from './exchange-link.ts'
 import { Handshakes } from './handshakes.ts'
 import type { HostSink, Traffic } from './host.ts'
@@ -85,18 +86,4 @@ export class PeerLink {
     this.sync.tick()
     this.exchange.tick()
   }
-}
-
-/**
- * Ends a connection at once. The WebSocket transport (10.1) aborts with close code 1006, which every WebSocket refuses,
- * so its socket would stay open for as long as the remote likes: it is ended here.
- */
-export function abortConnection(connection: Connection, error: Error): void {
-  connection.abort(error)
-  const { maConn } = connection as Connection & {
-    readonly maConn?: { readonly websocket?: { terminate?(): void; close(): void } }
-  }
-  const webSocket = maConn?.websocket
-  if (webSocket?.terminate !== undefined) webSocket.terminate()
-  else webSocket?.close()
 }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Listener, Transport } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
-import type { Libp2pTransports } from './libp2p-host.ts'
+import type { Libp2pTransports } from './libp2p-core.ts'
 
 /** A browser's request is here at once; a connection that says nothing, or stops half way, is let go after this. */
 const HTTP_IDLE_TIMEOUT_MS = 30_000

@@ -5,6 +5,7 @@ import { HostError } from '../../src/host/host.ts'
 import { createLibp2pHost, createPrivateKey } from '../../src/host/libp2p-host.ts'
 import { nodejsTransports, type NodejsTransportsOptions } from '../../src/host/transports.nodejs.ts'
 import { HEADER_BYTES, ScriptedHost } from './libp2p-scripted.ts'
+import { libp2pUnderTest } from './libp2p-under-test.ts'
 
 const stops: (() => Promise<void>)[] = []
 
@@ -152,7 +153,11 @@ test('each way of not reaching somebody has its name and one plain line', async 
   const alice = await start()
   const bob = await start()
   const port = await closedPort()
-  const { peerId: other } = await createLibp2pHost({ transports: [], headerSizeBytes: HEADER_BYTES })
+  const { peerId: other } = await createLibp2pHost({
+    createLibp2p: libp2pUnderTest,
+    transports: [],
+    headerSizeBytes: HEADER_BYTES,
+  })
   const wrong = bob.address.replace(bob.host.peerId, other)
   const expected: readonly [string, string, RegExp][] = [
     [`/ip4/127.0.0.1/tcp/${port}`, 'unreachable', /^nobody listening at /],
@@ -208,7 +213,11 @@ test('a dial that is cancelled around the moment it connects leaves no connectio
 })
 
 test('of several addresses that fail the first one is told', async () => {
-  const { peerId } = await createLibp2pHost({ transports: [], headerSizeBytes: HEADER_BYTES })
+  const { peerId } = await createLibp2pHost({
+    createLibp2p: libp2pUnderTest,
+    transports: [],
+    headerSizeBytes: HEADER_BYTES,
+  })
   const port = await listen(
     http.createServer((_request, response) => {
       const addresses = [`/ip4/127.0.0.1/tcp/1/p2p/${peerId}`, '/ip4/127.0.0.1/udp/1/quic-v1']
@@ -271,7 +280,8 @@ test('50 peers connect at once from one host, over each transport, and all stay'
 
 test('a key given again gives the same peer; addresses that are none and ports in use are refused in one line', async () => {
   const privateKey = await createPrivateKey()
-  const options = { transports: nodejsTransports(), headerSizeBytes: HEADER_BYTES, privateKey }
+  const createLibp2p = libp2pUnderTest
+  const options = { createLibp2p, transports: nodejsTransports(), headerSizeBytes: HEADER_BYTES, privateKey }
   const [first, second] = await Promise.all([createLibp2pHost(options), createLibp2pHost(options)])
   expect(first.peerId).toBe(second.peerId)
   await expect(createLibp2pHost({ ...options, listen: ['nonsense'] })).rejects.toMatchObject({

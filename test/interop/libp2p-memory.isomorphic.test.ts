@@ -1,11 +1,18 @@
 import { memory } from '@libp2p/memory'
 import { expect, test } from 'vitest'
 import { toRequestId } from '../../src/core/ids.ts'
+import { createTabLibp2p } from '../../src/host/tab-libp2p.ts'
 import { INFO, ScriptedHost } from './libp2p-scripted.ts'
 
 test('the same host runs in Node.js and in a tab: handshake, request, answer, stop', async () => {
   const [alice, bob] = await Promise.all(
-    ['alice', 'bob'].map((name) => ScriptedHost.start({ transports: [memory()], listen: [`/memory/${name}`] })),
+    ['alice', 'bob'].map((name) =>
+      ScriptedHost.start({
+        createLibp2p: createTabLibp2p,
+        transports: [memory()],
+        listen: [`/memory/${name}`],
+      }),
+    ),
   )
   if (alice === undefined || bob === undefined) throw new Error('expected two hosts')
   bob.answerHandshakes()

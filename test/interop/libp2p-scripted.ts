@@ -4,6 +4,7 @@ import type { ExchangeReceived } from '../../src/core/exchange/exchange-event.ts
 import type { NodeInfo } from '../../src/core/message.ts'
 import type { Host, HostSink } from '../../src/host/host.ts'
 import { createLibp2pHost, type Libp2pHostOptions } from '../../src/host/libp2p-host.ts'
+import { libp2pUnderTest } from './libp2p-under-test.ts'
 
 export const HEADER_BYTES = 80
 
@@ -32,6 +33,7 @@ export class ScriptedHost implements HostSink {
 
   static async start(options: Partial<Libp2pHostOptions> = {}): Promise<ScriptedHost> {
     const host = await createLibp2pHost({
+      createLibp2p: libp2pUnderTest,
       // Loaded when needed only, so that this file runs in a tab too.
       transports: options.transports ?? (await import('../../src/host/transports.nodejs.ts')).nodejsTransports(),
       listen: ['/ip4/127.0.0.1/tcp/0'],

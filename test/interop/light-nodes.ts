@@ -16,6 +16,7 @@ import { openDataFolder } from '../../src/store/data-folder.nodejs.ts'
 import { createFileStore } from '../../src/store/file.nodejs.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { HeaderStore } from '../../src/store/store.ts'
+import { libp2pUnderTest } from './libp2p-under-test.ts'
 import { blockParts } from '../block-parts.ts'
 
 export type TransportUnderTest = 'tcp' | 'websockets'
@@ -59,6 +60,7 @@ export async function startCounted(options: CountedOptions = {}): Promise<Counte
   const store = folder === undefined ? createMemoryStore(storeOptions) : createFileStore({ ...storeOptions, folder })
   const privateKey = await folder?.readOrCreateKey(createPrivateKey)
   const host = await createLibp2pHost({
+    createLibp2p: libp2pUnderTest,
     transports: nodejsTransports({ transports: [transport] }),
     listen: isListening ? [LISTEN[transport]] : [],
     headerSizeBytes,

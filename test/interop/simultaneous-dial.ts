@@ -13,10 +13,12 @@ import type { ConnectionId, PeerId } from '../../src/core/ids.ts'
 import { systemClock } from '../../src/driver/clock.ts'
 import { RunningLightNode } from '../../src/driver/light-node.ts'
 import type { Host, HostSink, Traffic } from '../../src/host/host.ts'
-import { createLibp2pHost, hostOver, type Libp2pTransports } from '../../src/host/libp2p-host.ts'
+import type { Libp2pTransports } from '../../src/host/libp2p-core.ts'
+import { createLibp2pHost, hostOver } from '../../src/host/libp2p-host.ts'
 import { nodejsTransports } from '../../src/host/transports.nodejs.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { HEADER_BYTES } from './libp2p-scripted.ts'
+import { libp2pUnderTest } from './libp2p-under-test.ts'
 import { plainNoise } from './plain-noise.ts'
 import { blockParts } from '../block-parts.ts'
 
@@ -243,7 +245,8 @@ async function start({ transport }: Row, muxer: 'early' | 'late'): Promise<Parti
     tcp: '/ip4/127.0.0.1/tcp/0',
     websockets: '/ip4/127.0.0.1/tcp/0/ws',
   }
-  const options = { transports, listen: [listen[transport]], headerSizeBytes: HEADER_BYTES }
+  const common = { transports, listen: [listen[transport]], headerSizeBytes: HEADER_BYTES }
+  const options = { createLibp2p: libp2pUnderTest, ...common }
   const host = muxer === 'early' ? await createLibp2pHost(options) : hostOver(await createLateLibp2p(options), options)
   const participant = new Participant(new ObservedHost(host))
   await participant.lightNode.start()

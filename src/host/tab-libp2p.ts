@@ -1,0 +1,235 @@
+import {
+  ConnectionClosedError,
+  isPeerId,
+  NotFoundError,
+  NotStartedError,
+  start,
+  stop,
+  TypedEventEmitter,
+  type AbortOptions,
+  type Connection,
+  type DialTarget,
+  type Libp2pEvents,
+  type Libp2pStatus,
+  type Logger,
+  type PeerId,
+  type StreamHandler,
+  type StreamHandlerOptions,
+} from '@libp2p/interface'
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { abortConnection } from './abort-connection.ts'
+import type { Libp2pComponents, Libp2pCore, Libp2pParts } from './libp2p-core.ts'
+import { peerOf } from './remote-address.ts'
+import { isDirect, type TabConnection } from './tab-connection.ts'
+import { TabPeerStore } from './tab-peer-store.ts'
+import { TabRegistrar } from './tab-registrar.ts'
+import { orAborted, signalOf } from './tab-signal.ts'
+import { TabTransports } from './tab-transports.ts'
+import { TabUpgrader } from './tab-upgrader.ts'
+
+/** Only for who dials without a deadline: transports, to a relay. */
+const DIAL_TIMEOUT_MS = 30_000
+/** As libp2p 3.3 does when it stops. */
+const LAST_CLOSE_TIMEOUT_MS = 500
+
+/**
+ * What stands where `createLibp2p` stands on platforms without sockets: a quarter of its weight, over the same noise,
+ * muxer, identify and transports. It has no peer routing, no DNS (`/dnsaddr` is refused), no connection pruning and no
+ * metrics, and two dials to one peer at once are two connections: the core closes the surplus.
+ */
+export async function createTabLibp2p(parts: Libp2pParts): Promise<Libp2pCore> {
+  return new TabLibp2p(parts)
+}
+
+/** Starts once and stops once. */
+class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
+  readonly peerId: PeerId
+  readonly peerStore: TabPeerStore
+  status: Libp2pStatus = 'stopped'
+  readonly #parts: Libp2pParts
+  readonly #registrar: TabRegistrar
+  readonly #transports: TabTransports
+  readonly #services: readonly unknown[]
+  readonly #stopping = new AbortController()
+  /** Bounded by the core, which closes what it does not want. */
+  readonly #connections = new Set<TabConnection>()
+
+  constructor(parts: Libp2pParts) {
+    super()
+    this.#parts = parts
+    this.peerId = peerIdFromPrivateKey(parts.privateKey)
+    this.peerStore = new TabPeerStore(this.peerId)
+    this.#registrar = new TabRegistrar(() => this.#updateOwnRecord())
+    const upgrader = new TabUpgrader({
+      peerId: this.peerId,
+      registrar: this.#registrar,
+      stopping: this.#stopping.signal,
+      onUpgraded: (connection) => this.#opened(connection),
+    })
+    this.#transports = new TabTransports({ upgrader, events: this })
+    const components = this.#componentsWith(upgrader)
+    upgrader.use(parts.encrypter(components), parts.muxer(components))
+    this.#transports.use(parts.transports.map((make) => make(components)))
+    this.#services = parts.services.map((make) => make(components))
+    this.addEventListener('peer:identify', (event) => this.#registrar.learnt(event.detail))
+    this.addEventListener('transport:listening', () => void this.#updateOwnRecord())
+  }
+
+  getConnections(peer?: PeerId): Connection[] {
+    return [...this.#connections].filter(({ remotePeer }) => peer === undefined || remotePeer.equals(peer))
+  }
+
+  getMultiaddrs(): Multiaddr[] {
+    const announced = this.#parts.announce.map((address) => multiaddr(address))
+    const addresses = announced.length > 0 ? announced : this.#transports.getAddrs()
+    const own = this.peerId.toString()
+    return addresses.map((address) => (peerOf(address) === own ? address : address.encapsulate(`/p2p/${own}`)))
+  }
+
+  handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void> {
+    return this.#registrar.handle(protocol, handler, options)
+  }
+
+  /** A peer is dialled at the addresses that are known of it, one after the other. */
+  async dial(target: DialTarget, options: AbortOptions = {}): Promise<Connection> {
+    if (this.status !== 'started' && this.status !== 'starting') throw new NotStartedError('the libp2p is not started')
+    const addresses = isPeerId(target) ? await this.#addressesOf(target) : [target].flat()
+    const named = addresses[0] === undefined ? undefined : peerOf(addresses[0])
+    const peer = isPeerId(target) ? target : named === undefined ? undefined : peerIdFromString(named)
+    const known = peer === undefined ? undefined : this.#connectionTo(peer, addresses)
+    if (known !== undefined) return known
+    const timeoutMs = DIAL_TIMEOUT_MS
+    const limit = options.signal === undefined ? signalOf({ timeoutMs, signals: [] }) : undefined
+    const signal = AbortSignal.any([options.signal ?? limit ?? this.#stopping.signal, this.#stopping.signal])
+    try {
+      return await this.#dialOneOf(addresses, signal)
+    } finally {
+      limit?.clear()
+    }
+  }
+
+  async start(): Promise<void> {
+    this.status = 'starting'
+    await start(...this.#transports.getTransports(), ...this.#services)
+    try {
+      await this.#transports.listen(this.#parts.listen.map((address) => multiaddr(address)))
+    } finally {
+      this.status = 'started'
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.status !== 'started') return
+    this.status = 'stopping'
+    this.#stopping.abort(new Error('stopped'))
+    const closed = [...this.#connections].map((connection) => closeSoon(connection))
+    await Promise.all([this.#transports.close(), ...closed])
+    await stop(...this.#transports.getTransports(), ...this.#services)
+    this.status = 'stopped'
+  }
+
+  async #dialOneOf(addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    let problem: unknown = new NotFoundError('no valid addresses')
+    for (const address of addresses) {
+      try {
+        const connection = await orAborted(this.#transports.dial(address, { signal }), signal)
+        // Whoever gave up in the meantime has been told that there is none.
+        signal.throwIfAborted()
+        return connection
+      } catch (error) {
+        signal.throwIfAborted()
+        problem = error
+      }
+    }
+    throw problem
+  }
+
+  async #addressesOf(peer: PeerId): Promise<Multiaddr[]> {
+    const { addresses } = await this.peerStore.get(peer)
+    return addresses
+      .map(({ multiaddr }) => (peerOf(multiaddr) ? multiaddr : multiaddr.encapsulate(`/p2p/${peer.toString()}`)))
+      .filter((address) => this.#transports.dialTransportForMultiaddr(address) !== undefined)
+  }
+
+  /** One that a dial to these addresses would not better. */
+  #connectionTo(peer: PeerId, addresses: readonly Multiaddr[]): Connection | undefined {
+    const open = this.getConnections(peer).filter(({ status, limits }) => status === 'open' && limits === undefined)
+    const direct = open.find((connection) => connection.direct)
+    return direct ?? (addresses.some(isDirect) ? undefined : open[0])
+  }
+
+  #opened(connection: TabConnection): void {
+    if (this.#stopping.signal.aborted) throw new ConnectionClosedError('stopped')
+    this.#connections.add(connection)
+    connection.addEventListener('close', () => {
+      this.#connections.delete(connection)
+      this.safeDispatchEvent('connection:close', { detail: connection })
+    })
+    this.safeDispatchEvent('connection:open', { detail: connection })
+  }
+
+  /** Identify tells others what stands there; identify-push when it changes. */
+  async #updateOwnRecord(): Promise<void> {
+    const peer = await this.peerStore.patch(this.peerId, {
+      protocols: this.#registrar.getProtocols(),
+      multiaddrs: this.getMultiaddrs(),
+    })
+    this.safeDispatchEvent('self:peer:update', { detail: { peer } })
+  }
+
+  /** As much of libp2p's components as noise, yamux, identify and the transports for tabs use. */
+  #componentsWith(upgrader: TabUpgrader): Libp2pComponents {
+    const components = {
+      peerId: this.peerId,
+      privateKey: this.#parts.privateKey,
+      nodeInfo: { name: this.#parts.userAgent, version: '', userAgent: this.#parts.userAgent },
+      logger: { forComponent: () => SILENT },
+      events: this,
+      peerStore: this.peerStore,
+      registrar: this.#registrar,
+      upgrader,
+      transportManager: this.#transports,
+      connectionManager: {
+        getConnections: (peer?: PeerId) => this.getConnections(peer),
+        openConnection: (target: DialTarget, options?: AbortOptions) => this.dial(target, options),
+        isDialable: async (addresses: Multiaddr | Multiaddr[]) =>
+          [addresses].flat().some((address) => this.#transports.dialTransportForMultiaddr(address) !== undefined),
+      },
+      addressManager: {
+        getAddresses: () => this.getMultiaddrs(),
+        // What others see us at is of no use without a port of ours; a relay's addresses come from its listener.
+        addObservedAddr: () => {},
+        confirmObservedAddr: () => {},
+        removeObservedAddr: () => {},
+      },
+      connectionGater: {},
+      randomWalk: { walk: async function* (): AsyncGenerator<never> {} },
+      datastore: {
+        get: async () => {
+          throw new NotFoundError('nothing is stored')
+        },
+        put: async () => {},
+      },
+    }
+    return components as unknown as Libp2pComponents
+  }
+}
+
+const SILENT: Logger = Object.assign(() => {}, {
+  error: () => {},
+  trace: () => {},
+  enabled: false,
+  newScope: () => SILENT,
+})
+
+async function closeSoon(connection: TabConnection): Promise<void> {
+  const signal = signalOf({ timeoutMs: LAST_CLOSE_TIMEOUT_MS, signals: [] })
+  try {
+    await orAborted(connection.close({ signal }), signal)
+  } catch (error) {
+    abortConnection(connection, error as Error)
+  } finally {
+    signal.clear()
+  }
+}
