@@ -92,6 +92,12 @@ export class MemoryBlockRows implements BlockRows {
     }
   }
 
+  /** All there is, as writes that would bring it about elsewhere: what was used longest ago comes first. */
+  groups(): readonly { readonly rows: readonly BlockRow[]; readonly pin: Root | undefined }[] {
+    const pinned = [...this.#keysByPin].map(([pin, keys]) => ({ rows: this.#rowsOf([...keys]), pin }))
+    return [...pinned, { rows: this.#rowsOf([...this.#free.keys()]), pin: undefined }]
+  }
+
   get sizeBytes(): number {
     return this.#sizeBytes
   }
@@ -110,6 +116,10 @@ export class MemoryBlockRows implements BlockRows {
 
   #get(key: string): Row | undefined {
     return this.#free.get(key) ?? this.#pinned.get(key)
+  }
+
+  #rowsOf(keys: readonly string[]): readonly BlockRow[] {
+    return keys.map((key) => ({ key, bytes: this.#get(key)?.bytes ?? new Uint8Array(0) }))
   }
 
   /** As what was used last. The key must not be there. */

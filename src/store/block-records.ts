@@ -1,0 +1,266 @@
+/** Blocks in IndexedDB: the records, and the transactions on them. Who may write is decided in `block-store-indexeddb.ts`. */
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb'
+import type { Root } from '../core/ids.ts'
+import { checkRoom, isOutlineKey } from './block-rows.ts'
+import { StoreError } from './store.ts'
+
+/** Reads that wait to be written down as use; a tab that is killed forgets them, which changes only what gives way. */
+const UNWRITTEN_USES_MAX = 512
+
+/** `used` grows with every use; what is pinned has none, and is not in its index. */
+interface Entry {
+  readonly sizeBytes: number
+  readonly used?: number
+  readonly pins?: readonly Root[]
+}
+
+interface State {
+  readonly chain: string
+  readonly sizeBytes: number
+  readonly pinnedBytes: number
+  readonly blockCount: number
+  readonly nextUse: number
+}
+
+type Totals = { -readonly [Name in keyof State]: State[Name] }
+
+/** Bytes apart from their entries: when a block was used last changes often, and a record is written whole. */
+interface Schema extends DBSchema {
+  entries: { key: string; value: Entry; indexes: { used: number; pins: Root } }
+  contents: { key: string; value: Uint8Array }
+  /** One record, under 'state'; none before the first write. */
+  state: { key: string; value: State }
+}
+
+const STORES = ['entries', 'contents', 'state'] as const
+type Writing = IDBPTransaction<Schema, typeof STORES, 'readwrite'>
+
+export class BlockRecords {
+  readonly #database: IDBPDatabase<Schema>
+  readonly #chain: string
+  readonly #sizeBytesMax: number
+  /** Keys that were read, used longest ago first. Bounded by `UNWRITTEN_USES_MAX`. */
+  #unwrittenUses = new Set<string>()
+  #state: State
+
+  private constructor(database: IDBPDatabase<Schema>, options: { chain: string; sizeBytesMax: number }) {
+    this.#database = database
+    this.#chain = options.chain
+    this.#sizeBytesMax = options.sizeBytesMax
+    this.#state = emptyState(options.chain)
+  }
+
+  /** Opens or creates. `onGone` is called when another tab deletes the database or the browser closes it. */
+  static async open(args: {
+    readonly name: string
+    readonly chain: string
+    readonly sizeBytesMax: number
+    readonly onGone: () => void
+  }): Promise<BlockRecords> {
+    const { name, chain, onGone } = args
+    const database = await openDB<Schema>(name, 1, {
+      upgrade(created) {
+        const entries = created.createObjectStore('entries')
+        entries.createIndex('used', 'used')
+        entries.createIndex('pins', 'pins', { multiEntry: true })
+        created.createObjectStore('contents')
+        created.createObjectStore('state')
+      },
+      blocking: onGone,
+      terminated: onGone,
+    })
+    const records = new BlockRecords(database, args)
+    const state = await database.get('state', 'state')
+    if (state !== undefined && state.chain !== chain) {
+      database.close()
+      throw new StoreError('wrong-chain', `expected blocks of ${chain}, got those of ${state.chain}`)
+    }
+    records.#state = state ?? records.#state
+    return records
+  }
+
+  get sizeBytes(): number {
+    return this.#state.sizeBytes
+  }
+
+  get blockCount(): number {
+    return this.#state.blockCount
+  }
+
+  async sizes(keys: readonly string[]): Promise<(number | undefined)[]> {
+    const entries = this.#database.transaction('entries').store
+    return (await Promise.all(keys.map((key) => entries.get(key)))).map((entry) => entry?.sizeBytes)
+  }
+
+  /** `isUse` is false where nothing may be written. */
+  async read(args: {
+    readonly keys: readonly string[]
+    readonly bytesMax: number
+    readonly isUse: boolean
+  }): Promise<(Uint8Array | undefined)[]> {
+    const { keys, bytesMax, isUse } = args
+    const transaction = this.#database.transaction(['entries', 'contents'])
+    const [entries, contents] = [transaction.objectStore('entries'), transaction.objectStore('contents')]
+    let sizeBytes = 0
+    const found = await Promise.all(keys.map((key) => entries.get(key)))
+    const tooFar = found.findIndex((entry, index) => (sizeBytes += entry?.sizeBytes ?? 0) > bytesMax && index > 0)
+    const read = tooFar === -1 ? found : found.slice(0, tooFar)
+    const blocks = await Promise.all(
+      read.map(async (entry, index) => (entry === undefined ? undefined : contents.get(keys[index] ?? ''))),
+    )
+    if (isUse) await this.#use(keys.filter((_, index) => read[index]?.used !== undefined))
+    return blocks
+  }
+
+  /** One transaction, handed to the operating system; a pinned one is on the disk when it resolves, where the browser can tell. */
+  async write(args: { readonly rows: ReadonlyMap<string, Uint8Array>; readonly pin: Root | undefined }): Promise<void> {
+    const { rows, pin } = args
+    await this.#change(pin === undefined ? 'relaxed' : 'strict', async (transaction, totals) => {
+      const [entries, contents] = [transaction.objectStore('entries'), transaction.objectStore('contents')]
+      const before = await Promise.all([...rows.keys()].map((key) => entries.get(key)))
+      let freeBytes = 0
+      const puts = [...rows].map(([key, bytes], index) => {
+        const old = before[index]
+        if (old !== undefined) forget(key, old, totals)
+        const pins = [...new Set([...(old?.pins ?? []), ...(pin === undefined ? [] : [pin])])]
+        const entry = toEntry(bytes.length, pins, totals)
+        if (entry.used !== undefined) freeBytes += bytes.length
+        count(key, entry, totals)
+        return { key, bytes, entry }
+      })
+      checkRoom(totals.pinnedBytes + freeBytes, this.#sizeBytesMax)
+      // A function each: a browser that throws at once is heard of like one that says so later.
+      const requests = [
+        ...puts.map(async ({ key, entry }) => entries.put(entry, key)),
+        ...puts.map(async ({ key, bytes }) => contents.put(bytes, key)),
+      ]
+      await Promise.all(requests)
+      await this.#makeRoom(transaction, totals)
+    })
+  }
+
+  async drop(keys: readonly string[]): Promise<void> {
+    await this.#change('relaxed', async (transaction, totals) => {
+      for (const key of keys) {
+        const entry = await transaction.objectStore('entries').get(key)
+        if (entry !== undefined) await remove(transaction, key, entry, totals)
+      }
+    })
+  }
+
+  async unpin(root: Root): Promise<void> {
+    await this.#change('relaxed', async (transaction, totals) => {
+      const entries = transaction.objectStore('entries')
+      for (const key of await entries.index('pins').getAllKeys(root)) {
+        const old = await entries.get(key)
+        if (old === undefined) continue
+        forget(key, old, totals)
+        const pins = (old.pins ?? []).filter((pin) => pin !== root)
+        const entry = toEntry(old.sizeBytes, pins, totals)
+        count(key, entry, totals)
+        await entries.put(entry, key)
+      }
+    })
+  }
+
+  /** Makes room where the cap is lower than it was. */
+  async trim(): Promise<void> {
+    if (this.#state.sizeBytes > this.#sizeBytesMax) {
+      await this.#change('relaxed', (transaction, totals) => this.#makeRoom(transaction, totals))
+    }
+  }
+
+  /** Transactions under way still finish. */
+  async close(): Promise<void> {
+    await this.#writeUses()
+    this.#database.close()
+  }
+
+  async #use(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      this.#unwrittenUses.delete(key)
+      this.#unwrittenUses.add(key)
+    }
+    if (this.#unwrittenUses.size > UNWRITTEN_USES_MAX) await this.#writeUses()
+  }
+
+  /** A disk that is full costs no more than the order in which blocks give way. */
+  async #writeUses(): Promise<void> {
+    if (this.#unwrittenUses.size === 0) return
+    await this.#change('relaxed', async () => undefined).catch(() => this.#unwrittenUses.clear())
+  }
+
+  /** One transaction: what was read since the last one, and `work`, which awaits nothing else; all of it or nothing. */
+  async #change(
+    durability: IDBTransactionDurability,
+    work: (transaction: Writing, totals: Totals) => Promise<void>,
+  ): Promise<void> {
+    const uses = this.#unwrittenUses
+    this.#unwrittenUses = new Set()
+    const transaction = this.#database.transaction(STORES, 'readwrite', { durability })
+    transaction.done.catch(() => undefined) // told below, or aborted below
+    try {
+      const [entries, state] = [transaction.objectStore('entries'), transaction.objectStore('state')]
+      const totals: Totals = { ...((await state.get('state')) ?? emptyState(this.#chain)) }
+      const used = await Promise.all([...uses].map(async (key) => [key, await entries.get(key)] as const))
+      const requests = used.map(async ([key, entry]) => {
+        if (entry?.used !== undefined) await entries.put({ ...entry, used: totals.nextUse++ }, key)
+      })
+      await Promise.all(requests)
+      await work(transaction, totals)
+      await state.put(totals, 'state')
+      await transaction.done
+      this.#state = totals
+    } catch (error) {
+      // When it is the transaction that failed, it knows why; the requests in it only know that they were aborted.
+      const cause = transaction.error ?? error
+      abort(transaction)
+      const later = this.#unwrittenUses
+      this.#unwrittenUses = new Set([...[...uses].filter((key) => !later.has(key)), ...later])
+      throw cause
+    }
+  }
+
+  async #makeRoom(transaction: Writing, totals: Totals): Promise<void> {
+    if (totals.sizeBytes <= this.#sizeBytesMax) return
+    let cursor = await transaction.objectStore('entries').index('used').openCursor()
+    while (cursor !== null && totals.sizeBytes > this.#sizeBytesMax) {
+      await remove(transaction, cursor.primaryKey, cursor.value, totals)
+      cursor = await cursor.continue()
+    }
+  }
+}
+
+function emptyState(chain: string): State {
+  return { chain, sizeBytes: 0, pinnedBytes: 0, blockCount: 0, nextUse: 1 }
+}
+
+async function remove(transaction: Writing, key: string, entry: Entry, totals: Totals): Promise<void> {
+  await Promise.all([transaction.objectStore('entries').delete(key), transaction.objectStore('contents').delete(key)])
+  forget(key, entry, totals)
+}
+
+/** As what was used last. */
+function toEntry(sizeBytes: number, pins: readonly Root[], totals: Totals): Entry {
+  return pins.length === 0 ? { sizeBytes, used: totals.nextUse++ } : { sizeBytes, pins }
+}
+
+function count(key: string, { sizeBytes, used }: Entry, totals: Totals): void {
+  totals.sizeBytes += sizeBytes
+  if (used === undefined) totals.pinnedBytes += sizeBytes
+  if (!isOutlineKey(key)) totals.blockCount += 1
+}
+
+function forget(key: string, { sizeBytes, used }: Entry, totals: Totals): void {
+  totals.sizeBytes -= sizeBytes
+  if (used === undefined) totals.pinnedBytes -= sizeBytes
+  if (!isOutlineKey(key)) totals.blockCount -= 1
+}
+
+function abort(transaction: { abort(): void }): void {
+  try {
+    transaction.abort()
+  } catch {
+    // It has ended already.
+  }
+}
