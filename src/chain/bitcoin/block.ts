@@ -8,6 +8,7 @@ import { merkleRoot } from './merkle.ts'
 import {
   AMBIGUOUS_SIZE_BYTES,
   BLOCK_WEIGHT_MAX,
+  checkWeight,
   readTransaction,
   strippedSizeBytes,
   TRANSACTION_SIZE_BYTES_MIN,
@@ -45,6 +46,7 @@ export const TRANSACTIONS_PER_BLOCK_MAX: number = Math.floor(BLOCK_WEIGHT_MAX / 
  * what the transactions spend, are not looked at. `segwitHeight` is the network's. Throws `ContentError`.
  */
 export function parseBlock(bytes: Uint8Array, segwitHeight: number): Block {
+  checkWeight(bytes.length)
   const reader = new ByteReader(bytes)
   const header = reader.take(HEADER_SIZE_BYTES)
   const count = readTransactionCount(reader)
@@ -60,7 +62,7 @@ export function parseBlock(bytes: Uint8Array, segwitHeight: number): Block {
       throw contentError('coinbase', 'one coinbase, as the first transaction', got)
     }
     weight += transaction.weight
-    if (weight > BLOCK_WEIGHT_MAX) throw contentError('oversize', `at most ${BLOCK_WEIGHT_MAX} weight units`, weight)
+    checkWeight(weight)
     transactions.push(transaction)
     txids.set(id, index * ROOT_SIZE_BYTES)
     if (index > 0) wtxids.set(witnessId, index * ROOT_SIZE_BYTES)
@@ -97,9 +99,12 @@ export function checkContents(contents: BlockContents, segwitHeight: number): Wi
   if (!isSameRoot(root, 0, header, MERKLE_ROOT_OFFSET)) {
     throw contentError('merkle-root', `merkle root ${readRoot(header, MERKLE_ROOT_OFFSET)}`, readRoot(root, 0))
   }
-  const hasWitnesses = coinbase.hasWitness || hasOtherWitness(txids, wtxids)
-  if (!hasWitnesses && !bindsWitnesses(coinbase, segwitHeight)) return undefined
-  return checkWitnessCommitment(coinbase, () => merkleRoot(wtxids))
+  if (bindsWitnesses(coinbase, segwitHeight)) return checkWitnessCommitment(coinbase, () => merkleRoot(wtxids))
+  // Bitcoin Core validation.cpp, CheckWitnessMalleation: unexpected-witness.
+  if (coinbase.hasWitness || hasOtherWitness(txids, wtxids)) {
+    throw contentError('witness-commitment', 'no witness without a commitment that binds it', 'one')
+  }
+  return undefined
 }
 
 /** Whether an id behind the coinbase's differs: that transaction has a witness. */

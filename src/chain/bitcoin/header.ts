@@ -67,8 +67,7 @@ export function writeHeader(fields: HeaderFields): Uint8Array {
   return bytes
 }
 
-/** Two lower-case digits for each byte. */
-export const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /** The 32 bytes from `offset`, last byte first, in hex: the way that Bitcoin shows hashes. */
 export function readRoot(bytes: Uint8Array, offset: number): Root {

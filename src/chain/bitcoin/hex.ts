@@ -1,10 +1,20 @@
 import { contentError } from './content-failure.ts'
-import { HEX_OF_BYTE } from './header.ts'
+
+/** Joined at a time, so that 4 MB do not become 4 million pieces of text; below what a call may have of arguments. */
+const CHUNK_SIZE_BYTES = 4_096
 
 /** Lower-case, in the order of the bytes. */
 export function toHex(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += HEX_OF_BYTE[byte] ?? ''
+  const codes = new Uint8Array(2 * CHUNK_SIZE_BYTES)
+  for (let start = 0; start < bytes.length; start += CHUNK_SIZE_BYTES) {
+    const chunk = bytes.subarray(start, start + CHUNK_SIZE_BYTES)
+    chunk.forEach((byte, index) => {
+      codes[2 * index] = codeOf(byte >>> 4)
+      codes[2 * index + 1] = codeOf(byte & 15)
+    })
+    text += String.fromCharCode(...codes.subarray(0, 2 * chunk.length))
+  }
   return text
 }
 
@@ -18,6 +28,10 @@ export function fromHex(text: unknown): Uint8Array {
     bytes[index >>> 1] = ((bytes[index >>> 1] ?? 0) << 4) | digit
   }
   return bytes
+}
+
+function codeOf(digit: number): number {
+  return digit < 10 ? 0x30 + digit : 0x61 + digit - 10
 }
 
 function digitOf(code: number): number | undefined {

@@ -8,7 +8,7 @@ import { contentError, failAs } from './content-failure.ts'
 import { HEADER_SIZE_BYTES, ROOT_SIZE_BYTES } from './header.ts'
 import { fromHex, toHex } from './hex.ts'
 
-/** Throws `ContentError` for what is no hex. Whether the proof holds is for `verifyTransaction` to say. */
+/** Of a proof that `verifyTransaction` takes. Throws `ContentError` for what is no hex. */
 export function encodeTransactionProof(proof: TransactionProof): Uint8Array {
   const sized = (hex: string): Uint8Array => {
     const bytes = fromHex(hex)

@@ -37,8 +37,12 @@ export function verifyTransaction(proof: TransactionProof | Uint8Array): Verifie
 }
 
 function verify(proof: TransactionProof): VerifiedTransaction {
+  if (typeof proof !== 'object' || proof === null || proof.version !== 1) {
+    throw contentError('malformed', 'a proof of version 1', 'something else')
+  }
+  const { index } = proof
+  if (!Number.isSafeInteger(index) || index < 0) throw contentError('malformed', 'a whole number as index', 'another')
   const header = fromHex(proof.header)
-  if (proof.version !== 1) throw contentError('malformed', 'a proof of version 1', String(proof.version))
   if (header.length !== HEADER_SIZE_BYTES) {
     throw contentError('malformed', `${HEADER_SIZE_BYTES} header bytes`, header.length)
   }
@@ -47,7 +51,6 @@ function verify(proof: TransactionProof): VerifiedTransaction {
   if (target === undefined || BigInt(`0x${blockRoot}`) > target) {
     throw contentError('header-work', 'a header that meets its own target', blockRoot)
   }
-  const { index } = proof
   const subject = identifyTransaction(fromHex(proof.transaction))
   const coinbase = identifyTransaction(fromHex(proof.coinbase))
   checkPlaces(proof, subject, coinbase)
@@ -55,7 +58,7 @@ function verify(proof: TransactionProof): VerifiedTransaction {
   const siblings = readSiblings(proof.siblings)
   const depth = siblings.length
   const coinbaseSiblings = readSiblings(proof.coinbaseSiblings)
-  if (coinbaseSiblings.length !== depth || !Number.isSafeInteger(index) || index < 0 || index >= 2 ** depth) {
+  if (coinbaseSiblings.length !== depth || index >= 2 ** depth) {
     throw contentError('depth', `an index below 2^${coinbaseSiblings.length}`, `${index} of 2^${depth}`)
   }
   checkPath({ step: 'coinbase-path', leaf: coinbase.id, index: 0, siblings: coinbaseSiblings, header })

@@ -66,12 +66,17 @@ export function parseTransaction(bytes: Uint8Array): Transaction {
 
 /** The same with its ids as hashed. */
 export function identifyTransaction(bytes: Uint8Array): IdentifiedTransaction {
+  checkWeight(bytes.length)
   const reader = new ByteReader(bytes)
   const identified = readTransaction(reader)
   reader.end()
-  const { weight } = identified.transaction
-  if (weight > BLOCK_WEIGHT_MAX) throw contentError('oversize', `at most ${BLOCK_WEIGHT_MAX} weight units`, weight)
+  checkWeight(identified.transaction.weight)
   return identified
+}
+
+/** No block and nothing in it weighs more, or has more bytes, each of which weighs one unit or more. Throws `ContentError`. */
+export function checkWeight(weight: number): void {
+  if (weight > BLOCK_WEIGHT_MAX) throw contentError('oversize', `at most ${BLOCK_WEIGHT_MAX} weight units`, weight)
 }
 
 /** Reads one transaction from where the reader stands. Throws `ContentError`. */

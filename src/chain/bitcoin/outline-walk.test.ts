@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { testWithData } from '../../../test/data-folder.ts'
+import { LARGE_BLOCKS, largeBlock, smallBlocks } from '../../../test/real-blocks.ts'
+import { largeTransactionBlock, syntheticBlock, syntheticTransaction } from '../../../test/synthetic-block.ts'
+import type { Cid } from '../../core/ids.ts'
+import { parseBlock } from './block.ts'
+import type { Block } from './block.ts'
+import { blockNodes } from './block-nodes.ts'
+import { NETWORKS } from './networks.ts'
+import { assembleBlock, encodeOutline, wantedCids } from './outline.ts'
+import { BitcoinOutlineWalk } from './outline-walk.ts'
+
+const { segwitHeight } = NETWORKS.mainnet
+
+interface Walked {
+  readonly outline: Uint8Array
+  readonly roundCount: number
+  readonly fetched: readonly Cid[]
+  readonly held: ReadonlyMap<Cid, Uint8Array>
+}
+
+/** Fetches from the block's own nodes alone. */
+function walk(block: Block): Walked {
+  const held = new Map(blockNodes(block).map(({ cid, bytes }) => [cid, bytes]))
+  const outlineWalk = new BitcoinOutlineWalk(block.root, segwitHeight)
+  const fetched: Cid[] = []
+  let roundCount = 0
+  for (let cids = outlineWalk.next(); cids.length > 0; cids = outlineWalk.next()) {
+    expect(outlineWalk.next()).toEqual(cids)
+    roundCount += 1
+    fetched.push(...cids)
+    outlineWalk.add(cids.map((cid) => bytesOf(held, cid)))
+  }
+  return { outline: outlineWalk.outline(), roundCount, fetched, held }
+}
+
+function bytesOf(held: ReadonlyMap<Cid, Uint8Array>, cid: Cid): Uint8Array {
+  const bytes = held.get(cid)
+  if (bytes === undefined) throw new Error(`expected a node of the block, got ${cid}`)
+  return bytes
+}
+
+function expectSameBlock(bytes: Uint8Array): Walked {
+  const block = parseBlock(bytes, segwitHeight)
+  const walked = walk(block)
+  expect(Buffer.compare(walked.outline, encodeOutline(block))).toBe(0)
+  const parts = wantedCids(walked.outline).map((cid) => (cid === undefined ? undefined : bytesOf(walked.held, cid)))
+  expect(Buffer.compare(assembleBlock({ outline: walked.outline, parts, segwitHeight }), bytes)).toBe(0)
+  expect(new Set(walked.fetched).size).toBe(walked.fetched.length)
+  return walked
+}
+
+testWithData('every real block is found from its root by CIDs alone', () => {
+  for (const name of LARGE_BLOCKS) expectSameBlock(largeBlock(name))
+  for (const bytes of smallBlocks()) expectSameBlock(bytes)
+})
+
+testWithData('a level is a round trip, and no transaction but the coinbase is fetched', () => {
+  const { roundCount, fetched } = expectSameBlock(largeBlock('mainnet-831328-4e4558d6'))
+  // Header; 11 levels of nodes and the coinbase; commitment; 11 levels of nodes.
+  expect(roundCount).toBe(1 + 12 + 1 + 11)
+  expect(fetched.length).toBeLessThan(2 * 2_048)
+})
+
+test('blocks of any count of transactions, with and without witnesses, are found', () => {
+  for (let count = 0; count <= 17; count += 1) {
+    const transactions = Array.from({ length: count }, (_, salt) =>
+      syntheticTransaction(salt % 3 === 0 ? { salt, witnessItemSizeBytes: 5 } : { salt }),
+    )
+    expectSameBlock(syntheticBlock(transactions))
+    const plain = Array.from({ length: count }, (_, salt) => syntheticTransaction({ salt }))
+    expectSameBlock(syntheticBlock(plain, { hasCommitment: false }))
+  }
+})
+
+test('a transaction of 64 bytes is no node of the tree', () => {
+  const transactions = [1, 2, 3].map((salt) => syntheticTransaction({ salt, scriptSizeBytes: 4 }))
+  expect(transactions[0]?.bytes).toHaveLength(64)
+  expectSameBlock(syntheticBlock(transactions))
+})
+
+test('a large transaction is not fetched on the way', () => {
+  const { fetched, held } = expectSameBlock(largeTransactionBlock())
+  expect(Math.max(...fetched.map((cid) => bytesOf(held, cid).length))).toBeLessThan(400)
+})
+
+test('a node that does not hash to its CID is refused, and so are too few', () => {
+  const block = parseBlock(syntheticBlock([syntheticTransaction({ salt: 1 })]), 0)
+  const outlineWalk = new BitcoinOutlineWalk(block.root, 0)
+  const [cid] = outlineWalk.next()
+  const refusal = { code: 'invalid-outline', step: 'node' }
+  expect(() => outlineWalk.add([])).toThrow(expect.objectContaining({ ...refusal, message: 'expected 1 nodes, got 0' }))
+  expect(() => outlineWalk.add([new Uint8Array(80)])).toThrow(
+    expect.objectContaining({ ...refusal, message: `expected the bytes of ${cid}, got others` }),
+  )
+  outlineWalk.add([block.header])
+  expect(outlineWalk.next()).toHaveLength(1)
+})
