@@ -49,6 +49,11 @@ export class BitcoinClaims {
     return this.#sent?.root
   }
 
+  /** We have this header, verified. */
+  isKnown(root: Root): boolean {
+    return this.#summaryOf(root) !== undefined
+  }
+
   /** It sent these, consecutive as it says. Returns the claim that follows. */
   delivered(headers: Uint8Array, hasMore: boolean): ClaimedHead {
     const count = headers.length / HEADER_SIZE_BYTES

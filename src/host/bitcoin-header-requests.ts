@@ -46,6 +46,8 @@ export class BitcoinHeaderRequests {
   #spareAnswerCount = 0
   /** Of the core's latest question: where to begin when the peer names a block. */
   #locator: readonly Root[] = []
+  /** The peer has more behind this header. */
+  #moreAfter: Root | undefined
 
   constructor(args: {
     readonly genesis: Root
@@ -59,9 +61,16 @@ export class BitcoinHeaderRequests {
     this.#send = args.send
   }
 
+  /**
+   * What the peer sent last and we have by now goes before the core's locator, which names our best chain alone: on a fork
+   * longer than one answer the peer would begin at its root again and again.
+   */
   getHeaders({ request, locator, countMax }: GetHeaders, nowMs: number): void {
     this.#locator = locator
-    this.#ask({ slot: 'headers', request, locator, stop: undefined, countMax }, nowMs)
+    const more = this.#moreAfter
+    const isFurther = more !== undefined && !locator.includes(more) && this.#claims.isKnown(more)
+    const from = isFurther ? [more, ...locator] : locator
+    this.#ask({ slot: 'headers', request, locator: from, stop: undefined, countMax }, nowMs)
   }
 
   /** The first root alone: this wire takes one at a time, and what was left out may be asked for again. */
@@ -154,6 +163,7 @@ export class BitcoinHeaderRequests {
     const taken = headers.subarray(0, countMax * HEADER_SIZE_BYTES)
     const isFull = headers.length === HEADERS_PER_BITCOIN_MESSAGE_MAX * HEADER_SIZE_BYTES
     const hasMore = isFull || taken.length < headers.length
+    this.#moreAfter = hasMore ? this.#rootOf(taken.subarray(-HEADER_SIZE_BYTES)) : undefined
     return { type: 'headers', request, headers: taken, hasMore, head: this.#claims.delivered(taken, hasMore) }
   }
 
