@@ -2,7 +2,6 @@ import { AncestorWalk } from './ancestor-walk.ts'
 import { Announcer } from './announcer.ts'
 import type { AncestorsSource, PeerSource } from './batch-queue.ts'
 import type { Chain, Head, HeaderTree } from './chain.ts'
-import type { MissingView } from './core.ts'
 import type { Effect } from './effect.ts'
 import { bestCandidate, isFetching, isLevelWith } from './election.ts'
 import type { StoreOpened } from './event.ts'
@@ -80,7 +79,7 @@ export class HeaderSync {
     return this.#syncPeer
   }
 
-  get missing(): MissingView {
+  get missing(): AncestorWalk['missing'] {
     return this.#walk.missing
   }
 
@@ -211,17 +210,16 @@ export class HeaderSync {
 
   #rangeDelivered(peer: SyncPeer, args: { headers: Uint8Array; from: Root; now: Instant }): void {
     const { headers, from, now } = args
-    const { queue } = this.verification
     const { parent, last, count, lastHasWork } = this.#tree.inspect(headers)
     if (!lastHasWork) {
       this.#misbehaved(peer, 'invalid-header', `expected proof of work, got header ${last} without`, now)
-    } else if (queue.lastRangeRoot(peer.peer) !== parent && !this.#tree.has(parent)) {
+    } else if (this.verification.queue.lastRangeRoot(peer.peer) !== parent && !this.#tree.has(parent)) {
       if (parent === from) this.#setAside(peer, undefined, now)
       else this.#misbehaved(peer, 'unlinked-headers', `expected headers after ${from}, got some after ${parent}`, now)
     } else if (this.#tree.has(last)) {
       this.#delivered(peer, last, 0, now)
     } else {
-      queue.push({ source: { type: 'range', peer: peer.peer }, headers, headerCount: count, last })
+      this.verification.queue.push({ source: { type: 'range', peer: peer.peer }, headers, headerCount: count, last })
       this.#syncPeer ??= peer.peer
     }
   }

@@ -1,8 +1,8 @@
 /** `HeaderTree` of the toy chain: a bitmap of the registered headers it holds, and the tip. */
 import type { HeaderRecord, HeaderSummary, HeaderTree, SliceOutcome, SliceStop } from '../../src/core/chain.ts'
 import type { Root } from '../../src/core/ids.ts'
-import type { ToyRecord, ToyRegistry } from './toy-chain.ts'
-import { ancestorAt, join } from './toy-chain.ts'
+import type { ToyRecord, ToyRegistry } from './toy-registry.ts'
+import { ancestorAt, join } from './toy-registry.ts'
 import {
   hashToyHeader,
   isSealed,
