@@ -292,7 +292,7 @@ export class Computer {
       case 'persist':
         this.store.perform(effect, (event) => this.post(event))
         return
-      default: // Told to the app; the checker has seen it.
+      default: // Told to the app, which the checker has seen; or block exchange, and nobody here wants blocks.
     }
   }
 }

@@ -10,6 +10,7 @@ import type {
   SendMessage,
 } from '../../src/core/effect.ts'
 import type { Event, HandshakeRequested, MessageReceived } from '../../src/core/event.ts'
+import type { ExchangeHostEffect } from '../../src/core/exchange/exchange-effect.ts'
 import type { NetworkFailure } from '../../src/core/failure.ts'
 import type { ConnectionId, DialId, PeerId, RequestId } from '../../src/core/ids.ts'
 import type { Link, LinkEnd, LinkOwner } from './link.ts'
@@ -62,7 +63,8 @@ export class SimulatedHost implements LinkOwner {
     this.options = options
   }
 
-  perform(effect: HostEffect): void {
+  /** Block exchange is not carried: no simulated light node wants blocks. */
+  perform(effect: Exclude<HostEffect, ExchangeHostEffect>): void {
     switch (effect.type) {
       case 'dial':
         this.dial(effect)
