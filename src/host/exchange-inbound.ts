@@ -11,6 +11,8 @@ import { FrameStream, type StreamEnd } from './frame-stream.ts'
 export const INBOUND_EXCHANGE_STREAMS_MAX = 32
 /** Bytes of frames that are being read on one connection, in sum: one that is long, and others beside it. */
 const READING_BYTES_MAX: number = 2 * EXCHANGE_MESSAGE_BYTES_MAX
+/** Bytes that may wait unread in all streams of one connection: windows grow while a peer is read, and it may fill them after. */
+export const UNREAD_BYTES_MAX: number = 16 * 1024 * 1024
 /** A stream that says nothing for this many ticks of a second in the middle of a frame is reset. */
 export const BROKEN_OFF_TICKS_MAX = 60
 /** One that says nothing between frames for this long is idle; … */
@@ -87,6 +89,7 @@ export class ExchangeInbound {
 
   /** Once a second. */
   tick(): void {
+    this.#dropUnread()
     for (const reading of [...this.#readings]) {
       const { frames, isWaiting, bytesSeen } = reading
       reading.quietTicks = isWaiting || frames.bytesIn !== bytesSeen ? 0 : reading.quietTicks + 1
@@ -108,6 +111,17 @@ export class ExchangeInbound {
     for (const stream of [...this.#held]) stream.abort(new Error('the connection ends'))
     this.#held.clear()
     for (const { frames } of [...this.#readings]) frames.abort({ type: 'closed' })
+  }
+
+  /** The streams with the most go first. */
+  #dropUnread(): void {
+    const readings = [...this.#readings].sort((a, b) => b.frames.unreadBytes - a.frames.unreadBytes)
+    let unreadBytes = readings.reduce((sum, { frames }) => sum + frames.unreadBytes, 0)
+    for (const { frames } of readings) {
+      if (unreadBytes <= UNREAD_BYTES_MAX) return
+      unreadBytes -= frames.unreadBytes
+      frames.abort({ type: 'overflow' })
+    }
   }
 
   #read(stream: Stream): void {

@@ -1,4 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface'
+import { Uint8ArrayList } from 'uint8arraylist'
 import type { SendExchange } from '../core/exchange/exchange-effect.ts'
 import type { ExchangeSendFailed, ExchangeSent } from '../core/exchange/exchange-event.ts'
 import type { NetworkFailure } from '../core/failure.ts'
@@ -54,12 +55,12 @@ export class ExchangeOutbound {
     if (this.#isEnded) return
     if (this.#write !== undefined) throw new Error(`expected one message at a time, got ${sequence} in between`)
     const parts = encodeBitswapMessage(message)
-    const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0)
+    const frame = new Uint8ArrayList(...parts)
+    frame.prepend(encodeVarint(frame.byteLength))
     const timer = setTimeout(() => this.#giveUp('timeout'), timeoutMs)
     const write: Write = { sequence, opening: new AbortController(), timer }
     this.#write = write
     this.#idleTicks = 0
-    const frame = [encodeVarint(sizeBytes), ...parts]
     if (this.#stream === undefined) void this.#openFor(write, frame)
     else this.#put(this.#stream, frame)
   }
@@ -84,7 +85,7 @@ export class ExchangeOutbound {
     this.#stream?.abort(new Error('the connection ends'))
   }
 
-  async #openFor(write: Write, frame: readonly Uint8Array[]): Promise<void> {
+  async #openFor(write: Write, frame: Uint8ArrayList): Promise<void> {
     // One that was given up may not have ended yet, and there is never more than one (X2).
     while (this.#opening !== undefined) await this.#opening
     if (this.#write !== write) return
@@ -114,12 +115,11 @@ export class ExchangeOutbound {
     stream.addEventListener('close', () => this.#onClosed(stream))
   }
 
-  #put(stream: Stream, frame: readonly Uint8Array[]): void {
+  #put(stream: Stream, frame: Uint8ArrayList): void {
+    this.bytesOut += frame.byteLength
     try {
-      for (const part of frame) {
-        this.bytesOut += part.length
-        stream.send(part)
-      }
+      // In one go: parts sent one by one would each be a frame of the muxer and packets of their own.
+      stream.send(frame)
     } catch {
       return this.#giveUp('closed')
     }

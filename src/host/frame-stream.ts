@@ -82,6 +82,11 @@ export class FrameStream {
     return this.#reader.isInFrame
   }
 
+  /** Bytes that came and were not taken yet, because the stream is paused. */
+  get unreadBytes(): number {
+    return this.#stream.readBufferLength
+  }
+
   /** The stream ends with `overflow` when more waits than its bound. */
   send(payload: Uint8Array): void {
     if (this.#end !== undefined) return

@@ -19,9 +19,8 @@ import { PeerLink } from './peer-link.ts'
 import { transportName } from './remote-address.ts'
 import { INBOUND_SYNC_STREAMS_MAX, SYNC_PROTOCOL } from './sync-link.ts'
 
-/** Bytes of one stream that the remote may send unread, and what a paused stream may hold. */
-const STREAM_WINDOW_BYTES_MAX: number = 1024 * 1024
-const STREAM_READ_BUFFER_BYTES_MAX: number = 2 * STREAM_WINDOW_BYTES_MAX
+/** Bytes of one stream that the remote may send unread: two messages of blocks. With 1 MiB the muxer cuts them into crumbs. */
+const STREAM_WINDOW_BYTES_MAX: number = 4 * 1024 * 1024
 /** Streams a peer may have open on one connection: exchange, and room for handshakes, sync and what libp2p itself opens. */
 const INBOUND_STREAMS_PER_CONNECTION_MAX: number = INBOUND_EXCHANGE_STREAMS_MAX + 8
 const TICK_MS = 1_000
@@ -88,7 +87,7 @@ async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2pCore> {
       maxInboundStreams: INBOUND_STREAMS_PER_CONNECTION_MAX,
       streamOptions: {
         maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
-        maxReadBufferLength: STREAM_READ_BUFFER_BYTES_MAX,
+        maxReadBufferLength: STREAM_WINDOW_BYTES_MAX,
       },
     }),
     services: [identify()],
