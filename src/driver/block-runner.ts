@@ -8,8 +8,9 @@ import type { BlockPerformer } from './driver.ts'
 
 /** Reads that the store carries out at once: enough to keep a disk busy, few enough that a newcomer's turn comes soon. */
 const READS_AT_ONCE_MAX = 4
-/** CIDs looked up before it is the next owner's turn: some milliseconds. */
-const CIDS_PER_TURN = 1_024
+/** Sizes looked up, and blocks loaded and hashed, before it is the next owner's turn: a few milliseconds each. */
+const SIZES_PER_TURN = 1_024
+const BLOCKS_PER_TURN = 256
 /** Received blocks that wait to be saved; beyond it they are not kept: they are only a cache. */
 const WAITING_SAVE_BYTES_MAX: number = 8 * 1024 * 1024
 /** Saved in one commit: some milliseconds of a loop that does other things too. */
@@ -20,8 +21,9 @@ type Block = BlockWrite['blocks'][number]
 
 interface Read {
   readonly effect: ReadEffect
-  /** Found so far, of `find-blocks`. */
+  /** Found so far, by `find-blocks` and by `load-blocks`. */
   readonly sizes: (number | undefined)[]
+  readonly blocks: (Uint8Array | undefined)[]
   readonly cancelDeadline: () => void
   isAnswered: boolean
 }
@@ -63,6 +65,8 @@ export class BlockRunner implements BlockPerformer {
   #writing: Promise<void> | undefined
   /** Saves were given up since all that waited was written last; told once. */
   #isFlooded = false
+  /** What the last save failed of; told once until one succeeds. */
+  #problem: 'block-store-failed' | 'quota-exceeded' | undefined
   #isClosed = false
 
   constructor(options: BlockRunnerOptions) {
@@ -105,6 +109,7 @@ export class BlockRunner implements BlockPerformer {
     const read: Read = {
       effect,
       sizes: [],
+      blocks: [],
       isAnswered: false,
       cancelDeadline: this.#options.clock.setTimer(effect.timeoutMs, () =>
         this.#fail(read, `no answer of the block store within ${effect.timeoutMs} ms`),
@@ -115,6 +120,7 @@ export class BlockRunner implements BlockPerformer {
   }
 
   #enqueue(read: Read): void {
+    if (this.#isClosed) return
     const owner = read.effect.owner ?? ''
     const reads = this.#reads.get(owner)
     if (reads === undefined) this.#reads.set(owner, [read])
@@ -149,19 +155,14 @@ export class BlockRunner implements BlockPerformer {
     const { store } = this.#options
     try {
       switch (effect.type) {
-        case 'find-blocks': {
-          const from = read.sizes.length
-          read.sizes.push(...(await store.sizes(effect.cids.slice(from, from + CIDS_PER_TURN))))
-          if (read.sizes.length >= effect.cids.length) {
-            this.#answer(read, { type: 'blocks-found', load: effect.load, sizes: read.sizes })
-          } else if (!this.#isClosed) this.#enqueue(read)
+        case 'find-blocks':
+          if (!(await this.#find(read, effect))) this.#enqueue(read)
+          else this.#answer(read, { type: 'blocks-found', load: effect.load, sizes: read.sizes })
           return
-        }
-        case 'load-blocks': {
-          const blocks = await store.read({ cids: effect.cids, bytesMax: effect.bytesMax })
-          this.#answer(read, { type: 'blocks-loaded', load: effect.load, blocks })
+        case 'load-blocks':
+          if (!(await this.#load(read, effect))) this.#enqueue(read)
+          else this.#answer(read, { type: 'blocks-loaded', load: effect.load, blocks: read.blocks })
           return
-        }
         case 'load-outline': {
           const outline = await store.readOutline(effect.root)
           this.#answer(read, { type: 'outline-loaded', load: effect.load, outline })
@@ -170,6 +171,24 @@ export class BlockRunner implements BlockPerformer {
     } catch (error) {
       this.#fail(read, messageOf(error))
     }
+  }
+
+  /** One turn's part; true when it was the last. */
+  async #find({ sizes }: Read, { cids }: FindBlocks): Promise<boolean> {
+    sizes.push(...(await this.#options.store.sizes(cids.slice(sizes.length, sizes.length + SIZES_PER_TURN))))
+    return sizes.length >= cids.length
+  }
+
+  /** One turn's part; true when it was the last. */
+  async #load({ blocks }: Read, { cids, bytesMax }: LoadBlocks): Promise<boolean> {
+    const asked = cids.slice(blocks.length, blocks.length + BLOCKS_PER_TURN)
+    const loadedBytes = blocks.reduce((sum, bytes) => sum + (bytes?.length ?? 0), 0)
+    const found = await this.#options.store.read({ cids: asked, bytesMax: bytesMax - loadedBytes })
+    // The store gives the first one of a part in any case, but it need not fit behind what came before.
+    const isTooMuch = blocks.length > 0 && loadedBytes + (found[0]?.length ?? 0) > bytesMax
+    if (isTooMuch) return true
+    blocks.push(...found)
+    return found.length < asked.length || blocks.length >= cids.length
   }
 
   #fail(read: Read, reason: string): void {
@@ -234,10 +253,13 @@ export class BlockRunner implements BlockPerformer {
     }
     try {
       await this.#options.store.write({ blocks, isChecked: true })
+      this.#problem = undefined
       this.#tellStored(blocks)
     } catch (error) {
       const isFull = error instanceof StoreError && error.code === 'quota-exceeded'
       const code = isFull ? 'quota-exceeded' : 'block-store-failed'
+      if (this.#problem === code) return
+      this.#problem = code
       this.#options.onWarning({ code, detail: `${blocks.length} blocks are not kept: ${messageOf(error)}` })
     } finally {
       this.#waitingSaveBytes -= sizeBytes
