@@ -14,8 +14,8 @@ export interface SyntheticBlockOptions {
   readonly time?: number
   /** Whether the coinbase commits to witnesses, with a nonce of its own; true by default. */
   readonly hasCommitment?: boolean
-  /** What the coinbase's reward pays to; makes a coinbase of any size. */
-  readonly rewardScriptSizeBytes?: number
+  /** The first output's, before the commitment. */
+  readonly rewardScript?: Uint8Array
 }
 
 /** The input spends an output that nobody has; `salt` tells transactions apart. 60 bytes and the two sizes, without a witness. */
@@ -59,10 +59,10 @@ export function largeTransactionBlock(): Uint8Array {
 }
 
 function coinbaseOf(options: SyntheticBlockOptions, witnessRoot: Uint8Array | undefined): SyntheticTransaction {
-  const { height = 900_000, rewardScriptSizeBytes = 22 } = options
+  const { height = 900_000, rewardScript = new Uint8Array(22).fill(0x51) } = options
   const push = Uint8Array.of(3, height, height >>> 8, height >>> 16)
   const inputs = joined([Uint8Array.of(1), new Uint8Array(32), uint32(0xffffffff), sized(push), uint32(0xffffffff)])
-  const reward = joined([uint32(5_000_000), uint32(0), sized(new Uint8Array(rewardScriptSizeBytes).fill(0x51))])
+  const reward = joined([uint32(5_000_000), uint32(0), sized(rewardScript)])
   if (witnessRoot === undefined) return transactionOf(inputs, joined([Uint8Array.of(1), reward]), undefined)
   const nonce = doubleSha256(uint32(height))
   const script = joined([Uint8Array.of(0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed), doubleSha256(joined([witnessRoot, nonce]))])

@@ -114,6 +114,15 @@ test('witnesses are those that the coinbase commits to', () => {
   )
 })
 
+test('of several commitments the last one counts, and one that is a byte short is none', () => {
+  const other = Uint8Array.of(0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed, ...new Uint8Array(32))
+  const block = parseBlock(syntheticBlock(SEGWIT, { rewardScript: other }), 0)
+  expect(block.witnessCommitment?.hash).toEqual(block.coinbase.outputs[1]?.script.subarray(6))
+  const alone = (rewardScript: Uint8Array): Uint8Array => syntheticBlock(PLAIN, { rewardScript, hasCommitment: false })
+  expect(() => parseBlock(alone(other), 0)).toThrow('one item of 32 bytes, got another or none')
+  expect(parseBlock(alone(other.subarray(0, 37)), 0).witnessCommitment).toBeUndefined()
+})
+
 test('a block that lost all its witnesses is known as such from segwit’s height on, and the only valid one before it', () => {
   const stripped = (height: number): Uint8Array =>
     rebuilt(syntheticBlock([...PLAIN, ...SEGWIT], { height }), (all) => all.map(bare))
@@ -121,15 +130,15 @@ test('a block that lost all its witnesses is known as such from segwit’s heigh
     expect(() => parseBlock(stripped(height), segwitHeight)).toThrow('one item of 32 bytes, got another or none')
   }
   expect(parseBlock(stripped(481_823), segwitHeight).witnessCommitment).toBeUndefined()
-  const early = syntheticBlock(SEGWIT, { height: 481_823 })
-  expect(() => parseBlock(early, segwitHeight)).toThrow(
-    'expected no witness without a commitment that binds it, got one',
-  )
+  // With witnesses everywhere, and in the coinbase alone.
+  for (const early of [SEGWIT, PLAIN].map((some) => syntheticBlock(some, { height: 481_823 }))) {
+    expect(() => parseBlock(early, segwitHeight)).toThrow('no witness without a commitment that binds it, got one')
+  }
 })
 
 test('a coinbase as long as a merkle node is refused', () => {
-  const block = (rewardScriptSizeBytes: number): Uint8Array =>
-    syntheticBlock(PLAIN, { hasCommitment: false, rewardScriptSizeBytes })
+  const block = (sizeBytes: number): Uint8Array =>
+    syntheticBlock(PLAIN, { hasCommitment: false, rewardScript: new Uint8Array(sizeBytes) })
   expect(() => parseBlock(block(0), 0)).toThrow('expected a coinbase that is no merkle node, got 64 bytes')
   expect(parseBlock(block(1), 0).transactions).toHaveLength(6)
 })

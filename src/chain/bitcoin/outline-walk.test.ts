@@ -3,9 +3,13 @@ import { testWithData } from '../../../test/data-folder.ts'
 import { LARGE_BLOCKS, largeBlock, smallBlocks } from '../../../test/real-blocks.ts'
 import { largeTransactionBlock, syntheticBlock, syntheticTransaction } from '../../../test/synthetic-block.ts'
 import type { Cid } from '../../core/ids.ts'
+import { doubleSha256 } from '../../hash/sha256.ts'
 import { parseBlock } from './block.ts'
 import type { Block } from './block.ts'
 import { blockNodes } from './block-nodes.ts'
+import { joinBytes } from './byte-reader.ts'
+import { transactionCid } from './content-cid.ts'
+import { HEADER_SIZE_BYTES, MERKLE_ROOT_OFFSET, readRoot } from './header.ts'
 import { NETWORKS } from './networks.ts'
 import { assembleBlock, encodeOutline, wantedCids } from './outline.ts'
 import { BitcoinOutlineWalk } from './outline-walk.ts'
@@ -95,4 +99,27 @@ test('a node that does not hash to its CID is refused, and so are too few', () =
   )
   outlineWalk.add([block.header])
   expect(outlineWalk.next()).toHaveLength(1)
+})
+
+test('nodes below nodes are followed for 15 levels, which no block passes', () => {
+  const held = new Map<Cid, Uint8Array>()
+  let node: Uint8Array = new Uint8Array(64)
+  for (let level = 0; level <= 16; level += 1) {
+    const hash = doubleSha256(node)
+    held.set(transactionCid(hash, 0), node)
+    node = joinBytes([hash, hash])
+  }
+  const header = new Uint8Array(HEADER_SIZE_BYTES)
+  header.set(node.subarray(0, 32), MERKLE_ROOT_OFFSET)
+  const root = readRoot(doubleSha256(header), 0)
+  const outlineWalk = new BitcoinOutlineWalk(root, 0)
+  outlineWalk.next()
+  outlineWalk.add([header])
+  const goOn = (): void => {
+    for (let roundCount = 0; roundCount < 20; roundCount += 1) {
+      const known = outlineWalk.next().map((cid) => held.get(cid))
+      outlineWalk.add(known.filter((bytes) => bytes !== undefined))
+    }
+  }
+  expect(goOn).toThrow(expect.objectContaining({ code: 'invalid-outline', step: 'oversize' }))
 })

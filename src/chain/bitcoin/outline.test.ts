@@ -49,7 +49,7 @@ test('a block of one coinbase, and one of a 3.9 MB transaction, come out as they
 })
 
 test('a coinbase of any size is in its outline, which is never larger than an answer may be', () => {
-  const block = parseBlock(syntheticBlock([], { rewardScriptSizeBytes: 999_000 }), 0)
+  const block = parseBlock(syntheticBlock([], { rewardScript: new Uint8Array(999_000) }), 0)
   expect(encodeOutline(block).length).toBeLessThan(1_000_000)
   expect(Buffer.compare(reassembled(block), block.bytes)).toBe(0)
 })

@@ -7,14 +7,14 @@ import type { TransactionProof, VerifiedTransaction } from '../../core/content.t
 import { doubleSha256 } from '../../hash/sha256.ts'
 import { parseBlock } from './block.ts'
 import type { Block } from './block.ts'
-import { joinBytes } from './byte-reader.ts'
+import { ByteReader, joinBytes } from './byte-reader.ts'
 import { HEADER_SIZE_BYTES } from './header.ts'
-import { toHex } from './hex.ts'
+import { fromHex, toHex } from './hex.ts'
 import { NETWORKS } from './networks.ts'
 import { encodeOutline } from './outline.ts'
 import { decodeTransactionProof, encodeTransactionProof } from './proof-bytes.ts'
 import { proveTransaction } from './prove-transaction.ts'
-import { stripWitness } from './transaction.ts'
+import { readTransaction, stripWitness } from './transaction.ts'
 import { verifyTransaction } from './transaction-proof.ts'
 
 const { segwitHeight } = NETWORKS.mainnet
@@ -108,6 +108,18 @@ test('a proof of any one bit changed is refused, or proves the same of the heade
   }
 })
 
+test('a header meets its target or misses it by a hair', () => {
+  const proof = prove(BLOCK, 1)
+  const verdicts = Array.from({ length: 32 }, (_, nonce) => {
+    const header = `${proof.header.slice(0, 152)}${toHex(Uint8Array.of(nonce, 0, 0, 0))}`
+    const isBelow = (doubleSha256(fromHex(header))[31] ?? 0) < 0x80
+    const verdict = judge({ ...proof, header })
+    expect(typeof verdict === 'string' ? verdict : 'proved').toBe(isBelow ? 'proved' : 'header-work')
+    return isBelow
+  })
+  expect(new Set(verdicts).size).toBe(2)
+})
+
 test('the step that failed is told', () => {
   const proof = prove(BLOCK, 2)
   const other = prove(parseBlock(syntheticBlock(TRANSACTIONS.slice(1)), 0), 1)
@@ -178,6 +190,34 @@ test('CVE-2012-2459: the copy of the last transaction is not in the block', () =
   expect(proof.siblings[0]).toBe(toHex(doubleSha256(stripWitness(block.transactions[4] ?? block.coinbase))))
   expect(judge(proof)).toMatchObject({ index: 4 })
   for (const index of [5, 6, 7]) expect(judge({ ...proof, index }), `${index}`).toBe('merkle-path')
+})
+
+test('CVE-2012-2459: a pair of equals is at the end of its level, and nowhere else', () => {
+  // A tree that no honest miner makes: coinbase, A, B, B, C.
+  const [a, b, c] = [1, 3, 5].map((salt) => syntheticTransaction({ salt }))
+  if (a === undefined || b === undefined || c === undefined) throw new Error('expected three')
+  const bytes = syntheticBlock([a, b, b, c], { hasCommitment: false })
+  expect(() => parseBlock(bytes, 0)).toThrow('a duplicated tail')
+  const reader = new ByteReader(bytes)
+  const header = toHex(reader.take(HEADER_SIZE_BYTES))
+  reader.skip(1)
+  const coinbase = readTransaction(reader)
+  const above = (left: Uint8Array, right: Uint8Array): Uint8Array => doubleSha256(joinBytes([left, right]))
+  const [idA, idB, idC] = [a, b, c].map((each) => doubleSha256(each.bytes)) as [Uint8Array, Uint8Array, Uint8Array]
+  const [coinbaseA, bb, cc] = [above(coinbase.id, idA), above(idB, idB), above(idC, idC)]
+  const right = above(cc, cc)
+  const proof: TransactionProof = {
+    version: 1,
+    header,
+    index: 2,
+    transaction: toHex(b.bytes),
+    siblings: [idB, coinbaseA, right].map(toHex),
+    coinbase: toHex(coinbase.transaction.bytes),
+    coinbaseSiblings: [idA, bb, right].map(toHex),
+  }
+  expect(judge(proof)).toBe('merkle-path')
+  const ofC = { transaction: toHex(c.bytes), index: 4, siblings: [idC, cc, above(coinbaseA, bb)].map(toHex) }
+  expect(judge({ ...proof, ...ofC })).toMatchObject({ index: 4 })
 })
 
 test('a prover with another transaction’s bytes, or none, is told so', () => {
