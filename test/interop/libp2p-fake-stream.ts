@@ -4,6 +4,7 @@ export class FakeStream extends EventTarget {
   readStatus = 'readable'
   writableNeedsDrain = false
   writeBufferLength = 0
+  readBufferLength = 0
   readonly sent: Uint8Array[] = []
   readonly calls: string[] = []
   /** Handed out by `resume`, as libp2p does with what came while paused. */
