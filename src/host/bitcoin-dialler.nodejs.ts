@@ -25,11 +25,12 @@ export interface BitcoinDiallerOptions {
   readonly openGroups: () => readonly string[]
 }
 
-/** An open socket. `isFromBook`: the address book chose it. */
 export interface Dialled {
   readonly socket: Socket
-  readonly endpoint: BitcoinEndpoint
-  readonly isFromBook: boolean
+  /** As the address book knows it; undefined when the address was somebody's own choice. */
+  readonly chosen: BitcoinEndpoint | undefined
+  /** To be called once the connection counts as open: until then its network group is kept free of others. */
+  readonly release: () => void
 }
 
 /** Both families of addresses; a name without one of them is fine. */
@@ -43,7 +44,7 @@ export class BitcoinDialler {
   readonly #options: BitcoinDiallerOptions
   /** Bounded by the core: `DIALS_AT_ONCE_MAX`. */
   readonly #running = new Map<DialId, AbortController>()
-  /** Network groups that dials from the book are after just now. */
+  /** Network groups that dials from the book are after just now, each from the moment it is chosen. */
   readonly #triedGroups = new Set<string>()
   #seeding: Promise<void> | undefined
   #seededMs = -Infinity
@@ -69,8 +70,7 @@ export class BitcoinDialler {
         )
       }
       if (target.type === 'any') return await this.#dialAny(signal)
-      const { endpoint } = target
-      return { socket: await open(endpoint, signal), endpoint, isFromBook: false }
+      return { socket: await open(target.endpoint, signal), chosen: undefined, release: () => {} }
     } catch (error) {
       throw dialProblemOf(signal.aborted ? signal.reason : error, address)
     } finally {
@@ -95,23 +95,26 @@ export class BitcoinDialler {
       if (endpoint === undefined) {
         throw new DialProblem('unreachable', `no Bitcoin peer to try now: ${book.size} addresses are known`)
       }
-      const group = networkGroup(endpoint.host)
-      this.#triedGroups.add(group)
+      const release = (): void => {
+        this.#triedGroups.delete(networkGroup(endpoint.host))
+      }
       try {
         const attempt = AbortSignal.any([signal, AbortSignal.timeout(CANDIDATE_TIMEOUT_MS)])
-        return { socket: await open(endpoint, attempt), endpoint, isFromBook: true }
+        return { socket: await open(endpoint, attempt), chosen: endpoint, release }
       } catch {
+        release()
         signal.throwIfAborted()
         book.failed(endpoint, nowMs())
-      } finally {
-        this.#triedGroups.delete(group)
       }
     }
   }
 
   #choose(): BitcoinEndpoint | undefined {
     const { book, nowMs, openGroups } = this.#options
-    return book.choose({ takenGroups: new Set([...openGroups(), ...this.#triedGroups]), nowMs: nowMs() })
+    const takenGroups = new Set([...openGroups(), ...this.#triedGroups])
+    const endpoint = book.choose({ takenGroups, nowMs: nowMs() })
+    if (endpoint !== undefined) this.#triedGroups.add(networkGroup(endpoint.host))
+    return endpoint
   }
 
   async #chooseSeeded(signal: AbortSignal): Promise<BitcoinEndpoint | undefined> {

@@ -48,6 +48,7 @@ export interface BitcoinTcpHostOptions {
   /** For tests: a network of our own making. */
   readonly forTests?: {
     readonly dnsSeeds?: readonly string[]
+    readonly defaultPort?: number
     readonly resolveName?: ResolveName
     readonly allowsPrivate?: boolean
     readonly negotiationTimeoutMs?: number
@@ -99,9 +100,10 @@ class TcpHost implements BitcoinTcpHost {
     this.#options = options
     this.peerId = toPeerId(`bitcoin-${randomNonce()}`)
     const { allowsPrivate = false, resolveName = resolveWithDns } = forTests
+    const { dnsSeeds = network.dnsSeeds, defaultPort = network.defaultPort } = forTests
     this.#book = new BitcoinAddressBook({ random: Math.random, allowsPrivate, saved: savedAddresses })
     this.#dialler = new BitcoinDialler({
-      network: { ...network, dnsSeeds: forTests.dnsSeeds ?? network.dnsSeeds },
+      network: { ...network, dnsSeeds, defaultPort },
       book: this.#book,
       resolveName,
       nowMs,
@@ -219,9 +221,10 @@ class TcpHost implements BitcoinTcpHost {
   async #dial(effect: Dial): Promise<void> {
     const sink = this.#context?.sink
     try {
-      const { socket, endpoint, isFromBook } = await this.#dialler.dial(effect)
+      const { socket, chosen, release } = await this.#dialler.dial(effect)
       if (this.#isStopped) socket.destroy()
-      const opened = this.#open(socket, 'outbound', isFromBook ? endpoint : undefined)
+      const opened = this.#open(socket, 'outbound', chosen)
+      release()
       if (opened === undefined) throw new DialProblem('closed', `${effect.address} hung up at once`)
       sink?.post({ type: 'dial-succeeded', dial: effect.dial, connection: opened.id, peer: opened.peer })
     } catch (error) {

@@ -1,6 +1,6 @@
 /** A light node whose only host is Bitcoin's own network over TCP. */
 import { bitcoin } from '../../src/bitcoin.ts'
-import type { HeaderTree } from '../../src/core/chain.ts'
+import type { Chain, HeaderTree } from '../../src/core/chain.ts'
 import type { LightNodeEventMap } from '../../src/driver/api.ts'
 import { systemClock } from '../../src/driver/clock.ts'
 import { RunningLightNode } from '../../src/driver/light-node.ts'
@@ -17,13 +17,25 @@ export interface BitcoinLightNode {
 
 /** Started, on regtest, with a memory store. */
 export async function startBitcoinLightNode(
-  options: { readonly peers?: readonly string[]; readonly isAuthority?: boolean } & Partial<BitcoinTcpHostOptions> = {},
+  options: {
+    readonly peers?: readonly string[]
+    readonly isAuthority?: boolean
+    /** Told the tree of verified headers once it is made. */
+    readonly onTree?: (tree: HeaderTree) => void
+  } & Partial<BitcoinTcpHostOptions> = {},
 ): Promise<BitcoinLightNode> {
-  const { peers = [], isAuthority = false, ...hostOptions } = options
+  const { peers = [], isAuthority = false, onTree, ...hostOptions } = options
   const regtest = bitcoin('regtest')
   const { id, genesis, headerSizeBytes } = regtest
   let tree: HeaderTree | undefined
-  const chain = { ...regtest, createTree: () => (tree = regtest.createTree()) }
+  const chain: Chain = {
+    ...regtest,
+    createTree: () => {
+      tree = regtest.createTree()
+      onTree?.(tree)
+      return tree
+    },
+  }
   const host = createBitcoinTcpHost({ chain: id, genesis, summaryOf: (root) => tree?.summary(root), ...hostOptions })
   const lightNode = new RunningLightNode({
     chain,
