@@ -39,7 +39,6 @@ export class BlockReads {
   }
 
   perform(effect: ReadEffect): void {
-    if (this.#isClosed) return
     const read: Read = {
       effect,
       sizes: [],

@@ -81,8 +81,6 @@ export class BlockWrites {
   }
 
   async #writeAll(): Promise<void> {
-    // What else comes in this turn joins the first commit.
-    await Promise.resolve()
     for (let write = this.#waiting.shift(); write !== undefined; write = this.#waiting.shift()) {
       if (write.type === 'put') await this.#carryOutPut(write)
       else await this.#carryOutSaves(write)
