@@ -4,6 +4,7 @@ import type { HandshakeState } from './handshake.ts'
 import type { ConnectionId, PeerId } from './ids.ts'
 import * as limits from './limits.ts'
 import type { SyncMessage } from './message.ts'
+import type { PeerNotice } from './peer-notice.ts'
 
 /** One open connection, or one that we asked the host to close. */
 export interface Connection {
@@ -21,6 +22,8 @@ export interface Connection {
   earlyBytes: number
   /** Learnt from identify: it speaks bitswap and not our handshake. */
   isBitswapOnly: boolean
+  /** Block exchange was told that it takes part, and not yet that it is no more. */
+  isInExchange: boolean
   /** We asked the host to close it: nothing is sent or heard over it any more. */
   isClosing: boolean
 }
@@ -40,12 +43,29 @@ export function createConnection(event: ConnectionOpened, nowMs: number): Connec
     early: [],
     earlyBytes: 0,
     isBitswapOnly: false,
+    isInExchange: false,
     isClosing: false,
   }
 }
 
 export function isHandshaken(connection: Connection): boolean {
   return connection.handshake.phase === 'completed' && !connection.isClosing
+}
+
+/** Completed or exchange-only: from now on it takes part in block exchange. */
+export function joinExchange(connection: Connection, notices: PeerNotice[]): void {
+  const { id, peer, handshake } = connection
+  connection.isInExchange = true
+  notices.push({ type: 'exchange-joined', peer, connection: id, isRushlight: handshake.phase === 'completed' })
+}
+
+/** Drops what it held; block exchange is told once, and only where it took part. */
+export function retire(connection: Connection, notices: PeerNotice[]): void {
+  connection.early = []
+  connection.earlyBytes = 0
+  if (!connection.isInExchange) return
+  connection.isInExchange = false
+  notices.push({ type: 'exchange-left', peer: connection.peer, connection: connection.id })
 }
 
 export function isPending({ handshake }: Connection): boolean {

@@ -105,6 +105,8 @@ export interface CoreOptions {
   readonly seed: number
   /** Makes a block's CID, which takes hashing it; undefined where the hash function is not known. No exchange without it. */
   readonly cidOf?: ((prefix: CidPrefix, bytes: Uint8Array) => Cid | undefined) | undefined
+  /** Whether this peer is served this block; refused, it is as absent. All by default. */
+  readonly mayServe?: ((peer: PeerId, cid: Cid) => boolean) | undefined
   /** This light node makes the headers itself (a practice chain): it is in step without peers. */
   readonly isAuthority: boolean
 }

@@ -19,13 +19,18 @@ export type HandshakeState =
   | { readonly phase: 'limited'; readonly deadlineMs: number }
 
 /** What we say of ourselves. */
-export function ownNodeInfo(args: { chain: Chain; tree: HeaderTree; agent: string }): NodeInfo {
+export function ownNodeInfo(args: {
+  chain: Chain
+  tree: HeaderTree
+  agent: string
+  servesOutlines: boolean
+}): NodeInfo {
   const { height, root, work } = args.tree.tip
   return {
     chain: args.chain.id,
     genesis: args.chain.genesis,
     head: { height, root, work },
-    serves: ['headers', 'ancestors'],
+    serves: args.servesOutlines ? ['headers', 'ancestors', 'outlines'] : ['headers', 'ancestors'],
     agent: args.agent,
   }
 }

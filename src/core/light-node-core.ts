@@ -4,12 +4,12 @@ import type { CoreOptions, CoreView, ExchangeView, LightNodeCore, PeerView, Sync
 import { DialSchedule } from './dial-schedule.ts'
 import type { Effect } from './effect.ts'
 import type { Event } from './event.ts'
-import { BlockExchange } from './exchange/block-exchange.ts'
+import { BlockExchange, isOutlineMessage } from './exchange/block-exchange.ts'
 import type { HeaderTree } from './chain.ts'
 import { judgeNodeInfo, ownNodeInfo } from './handshake.ts'
 import type { Instant } from './instant.ts'
-import type { PeerNotice } from './peer-lifecycle.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
+import type { PeerNotice } from './peer-notice.ts'
 import { createRandomSource } from './random.ts'
 import type { Status } from './status.ts'
 import { HeaderSync } from './sync.ts'
@@ -42,6 +42,7 @@ class Core implements LightNodeCore {
     this.#options = options
     const { chain, ownPeer, maxPeers, agent } = options
     const effects = this.#effects
+    const servesOutlines = chain.content !== undefined && options.cidOf !== undefined
     this.tree = chain.createTree()
     this.#dials = new DialSchedule({ peers: options.peers, random: createRandomSource(options.seed), effects })
     this.#lifecycle = new PeerLifecycle({
@@ -50,7 +51,7 @@ class Core implements LightNodeCore {
       effects,
       notices: this.#notices,
       dials: this.#dials,
-      ownInfo: () => ownNodeInfo({ chain, tree: this.tree, agent }),
+      ownInfo: () => ownNodeInfo({ chain, tree: this.tree, agent, servesOutlines }),
       judge: (info) => judgeNodeInfo(info, chain),
     })
     this.#sync = new HeaderSync({
@@ -65,8 +66,18 @@ class Core implements LightNodeCore {
     this.#exchange = new BlockExchange({
       tree: this.tree,
       content: chain.content,
-      cidOf: options.cidOf ?? (() => undefined),
+      cidOf: options.cidOf,
+      mayServe: options.mayServe,
+      seed: options.seed,
       effects,
+      connectionOf: (peer) => this.#lifecycle.primaryConnection(peer)?.id,
+      isHandshaken: (connection) => this.#lifecycle.connection(connection)?.handshake.phase === 'completed',
+      latencyOf: (peer) => this.#sync.peers.get(peer)?.latencyMs,
+      isTreeServed: () => this.#sync.verification.isRunning,
+      misbehaved: (args) => {
+        this.#sync.forgetLiar(args.peer)
+        this.#lifecycle.misbehaved(args)
+      },
     })
   }
 
@@ -128,6 +139,7 @@ class Core implements LightNodeCore {
       case 'stop-requested':
         return this.#stop(now)
       case 'exchange-received':
+        return this.#exchangeReceived(event, now)
       case 'exchange-sent':
       case 'exchange-send-failed':
       case 'blocks-found':
@@ -144,11 +156,20 @@ class Core implements LightNodeCore {
     }
   }
 
+  /** Whoever exchanges blocks lives: its connection is in use. */
+  #exchangeReceived(event: Extract<Event, { type: 'exchange-received' }>, now: Instant): void {
+    const connection = this.#lifecycle.connection(event.connection)
+    if (connection === undefined) return
+    connection.heardMs = now.monotonicMs
+    this.#exchange.handle(event, now)
+  }
+
   #connectionFault(event: Extract<Event, { type: 'sync-stream-failed' | 'peer-misbehaved' }>, nowMs: number): void {
     const connection = this.#lifecycle.connection(event.connection)
     if (connection === undefined) return
     const { peer } = connection
     if (event.type === 'sync-stream-failed') {
+      this.#exchange.syncConnectionFailed(peer, connection.id, nowMs)
       this.#sync.streamFailed({ peer, connection: connection.id, nowMs })
       return
     }
@@ -166,11 +187,13 @@ class Core implements LightNodeCore {
     this.#lifecycle.shift(aheadMs)
     this.#dials.shift(aheadMs)
     this.#sync.shift(aheadMs)
+    this.#exchange.shift(aheadMs)
     this.#sync.probe(nowMs)
     this.#dials.retryNow(nowMs)
   }
 
   #stop(now: Instant): void {
+    this.#exchange.stop(now.monotonicMs)
     this.#lifecycle.stop(now.monotonicMs)
     this.#drainNotices(now)
     this.#dials.stop()
@@ -184,6 +207,7 @@ class Core implements LightNodeCore {
     this.#drainNotices(now)
     this.#dials.handleTimeout(now.monotonicMs)
     this.#sync.handleTimeout(now)
+    this.#exchange.handleTimeout(now)
     return this.#endStep(now)
   }
 
@@ -193,7 +217,7 @@ class Core implements LightNodeCore {
       this.#lifecycle.nextTimeout() ?? Infinity,
       this.#dials.nextTimeout() ?? Infinity,
       this.#sync.nextTimeout() ?? Infinity,
-      this.#exchange.nextTimeout() ?? Infinity,
+      this.#exchange.nextTimeout(),
     )
     return next === Infinity ? undefined : next
   }
@@ -213,6 +237,7 @@ class Core implements LightNodeCore {
     if (!this.#isStopped) {
       if (this.#sync.verification.stored.phase !== 'opening') this.#dials.dialDue(now.monotonicMs)
       this.#sync.settle(now)
+      this.#exchange.settle(now)
     }
     this.#updateStatus(now)
     return this.#effects.splice(0)
@@ -227,11 +252,13 @@ class Core implements LightNodeCore {
           this.#hadPeer = true
           this.#effects.push({ type: `peer-${type}`, peer, generation, agent: info.agent })
           this.#sync.peerReady({ peer, info, nowMs: now.monotonicMs })
+          this.#exchange.peerReady({ peer, info, nowMs: now.monotonicMs })
           break
         }
         case 'gone': {
           const { type, peer, generation, reason } = notice
           this.#sync.peerGone(peer, now.monotonicMs)
+          this.#exchange.peerGone(peer, now.monotonicMs)
           this.#effects.push({ type: `peer-${type}`, peer, generation, reason })
           break
         }
@@ -240,14 +267,28 @@ class Core implements LightNodeCore {
           break
         case 'connection-lost':
           this.#sync.connectionLost({ ...notice, againMs: now.monotonicMs })
+          this.#exchange.syncConnectionFailed(notice.peer, notice.connection, now.monotonicMs)
+          break
+        case 'exchange-joined':
+          this.#exchange.joined({ ...notice, nowMs: now.monotonicMs })
+          break
+        case 'exchange-left':
+          this.#exchange.left({ ...notice, nowMs: now.monotonicMs })
           break
         case 'message':
-          if (this.#lifecycle.connection(notice.connection) !== undefined) this.#sync.message({ ...notice, now })
+          this.#message(notice, now)
           break
         default:
           assertNever(notice)
       }
     }
+  }
+
+  #message(notice: Extract<PeerNotice, { type: 'message' }>, now: Instant): void {
+    if (this.#lifecycle.connection(notice.connection) === undefined) return
+    const { message } = notice
+    if (isOutlineMessage(message)) this.#exchange.message({ ...notice, message, nowMs: now.monotonicMs })
+    else this.#sync.message({ ...notice, message, now })
   }
 
   #updateStatus(now: Instant): void {

@@ -124,6 +124,93 @@ export const OUTLINE_BYTES_PER_MESSAGE_MAX: number = 192 * 1024
 /** 16,666 transactions of the least size fill a block: 64 bytes of ids each, a coinbase, and room. */
 export const OUTLINE_BYTES_MAX: number = 2 * 1024 * 1024
 
+// Block exchange: asking
+
+/** Wants of the app that are not settled: a whole Bitcoin block's transactions four times over. */
+export const WANTS_MAX = 65_536
+/** Blocks that a Rushlight peer may owe us: more than fill any line, and its ledger takes as many. */
+export const OWED_BLOCKS_MAX = 20_000
+/** Bitswap reference, "Server features": boxo keeps 1,024 wants of a peer. */
+export const OWED_BLOCKS_OF_EXCHANGE_ONLY_MAX = 1_024
+/** Cancelled and delivered asks of one peer that are remembered twice over, so that what crosses a cancel is no lie. */
+export const SETTLED_ASKS_PER_GENERATION_MAX = 16_384
+/** Sessions without a want whose good peers are remembered. */
+export const IDLE_SESSIONS_MAX = 256
+/** Wants of a session that knows no good peer for which others are asked whether they have it, … */
+export const PROBED_WANTS_PER_SESSION = 8
+/** … and how many others. */
+export const PROBED_PEERS_PER_WANT = 32
+/** Bitswap reference, "Client features": so many dont-haves in a row, and a peer is no longer good for a session. */
+export const ABSENCES_IN_SESSION_MAX = 16
+/** Peers compared with one another before one is asked: the best of eight is nearly the best of all. */
+export const CANDIDATES_COMPARED_MAX = 8
+/** Peers looked at when at least one of them will do. */
+export const CANDIDATES_LOOKED_AT_MAX = 64
+/** Of a peer that was not measured: slower than a good one, so that it gets less until it has shown what it can. */
+export const ESTIMATED_MS_PER_BLOCK = 10
+/** A peer that owes and sends nothing for four times its usual response time is silent; never sooner than this, … */
+export const SILENCE_MS_MIN = 500
+/** … or later than this; … */
+export const SILENCE_MS_MAX = 5_000
+/** … and after this while its response time is unknown. */
+export const SILENCE_MS_UNMEASURED = 1_000
+/** When everybody was asked in vain, everybody is asked again after this. */
+export const ASK_ROUND_MS = 30_000
+/** Blocks nobody asked for that a peer may send by mistake before it is struck. */
+export const UNWANTED_BLOCKS_MAX = 8
+
+// Block exchange: serving
+
+/** Bitswap reference, "Server features": wants of a peer that are kept, whatever the others want. */
+export const LEDGER_WANTS_GUARANTEED = 1_024
+/** Wants of one peer at most. */
+export const LEDGER_WANTS_MAX = 20_000
+/** Wants beyond the guaranteed ones, of all peers together: 25 MB. */
+export const LEDGER_POOL_WANTS = 100_000
+/** Bitswap reference, "Server features": a block no larger than this is the answer to want-have. */
+export const HAVE_ANSWERED_BY_BLOCK_BYTES_MAX = 1_024
+/** Blocks looked up or loaded in one go. */
+export const CIDS_PER_READ_MAX = 4_096
+/** A local read that takes longer is given up, and the block is as absent. */
+export const BLOCK_READ_TIMEOUT_MS = 10_000
+/** Block bytes that each peer may have loaded or on their way, whatever the others have: 64 MiB for 1,000 peers. */
+export const OWN_BYTES_PER_PEER: number = 64 * 1024
+/** More than its own comes out of this, in fair order. */
+export const LENT_BYTES_MAX: number = 64 * 1024 * 1024
+/** Bitswap reference, "Server features": who waits for longer goes first. */
+export const STARVED_MS = 10_000
+/** A loan of which nothing was drained for this long, while others wait for it, is called in. */
+export const LOAN_STALLED_MS = 10_000
+/** Blocks loaded for one message, before it is known how fast the peer drains them, … */
+export const ENVELOPE_BYTES_START: number = 256 * 1024
+/** … at least this, … */
+export const ENVELOPE_BYTES_MIN: number = 16 * 1024
+/** … doubled when a message was drained sooner than this, … */
+export const ENVELOPE_DRAINED_FAST_MS = 500
+/** … and halved when it took longer than this. */
+export const ENVELOPE_DRAINED_SLOWLY_MS = 2_000
+/** Bitswap reference, "Server features": a send may take this, … */
+export const SEND_TIMEOUT_MS_MIN = 2_000
+/** … and its size at 100 kbit/s. */
+export const SEND_BYTES_PER_MS_MIN = 12.5
+/** A peer to which a send failed is sent to again after this, doubled each time, … */
+export const SEND_RETRY_MS_MIN = 1_000
+/** … up to this. */
+export const SEND_RETRY_MS_MAX = 30_000
+
+// Block exchange: outlines
+
+/** Outlines that the app waits for. */
+export const OUTLINES_WANTED_MAX = 1_024
+/** Outlines of one peer's asking that are being loaded; as many are asked of one peer at once. */
+export const OUTLINES_PER_PEER_MAX = 4
+/** A peer that has not answered after this gets another one beside it. */
+export const OUTLINE_HEDGE_MS = 1_500
+/** One part of an outline, at 100 kbit/s. */
+export const OUTLINE_TIMEOUT_MS = 18_000
+/** Request numbers from here on are outlines', below are sync's. */
+export const OUTLINE_REQUEST_FIRST: number = 2 ** 31
+
 // Keeping connections alive
 
 /** A peer that said nothing for this long is pinged. */

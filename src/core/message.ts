@@ -107,5 +107,7 @@ export interface Refused {
 
 export type SyncRequest = GetHeaders | GetAncestors | Ping
 export type SyncResponse = Headers | Ancestors | Pong | Refused
+/** What header sync says. */
+export type HeaderMessage = SyncRequest | SyncResponse | Announce
 /** Everything that goes over the sync stream; outlines are block exchange's. */
-export type SyncMessage = SyncRequest | SyncResponse | Announce | GetBlockOutline | BlockOutline
+export type SyncMessage = HeaderMessage | GetBlockOutline | BlockOutline

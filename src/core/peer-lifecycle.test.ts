@@ -5,7 +5,8 @@ import type { Effect } from './effect.ts'
 import { toConnectionId, toPeerId, toRequestId, toRoot, type ConnectionId, type PeerId } from './ids.ts'
 import * as limits from './limits.ts'
 import type { NodeInfo } from './message.ts'
-import { PeerLifecycle, type PeerNotice } from './peer-lifecycle.ts'
+import { PeerLifecycle } from './peer-lifecycle.ts'
+import type { PeerNotice } from './peer-notice.ts'
 
 const OWN = toPeerId('m')
 const SMALLER = toPeerId('a')
@@ -22,7 +23,10 @@ const OTHER_CHAIN: NodeInfo = { ...INFO, chain: 'other' }
 
 interface Kit {
   readonly lifecycle: PeerLifecycle
+  /** All but those of block exchange. */
   readonly notices: PeerNotice[]
+  /** Those of block exchange. */
+  readonly exchanged: string[]
   readonly effects: Effect[]
   open(name: string, peer: PeerId, direction?: 'inbound' | 'outbound', nowMs?: number): ConnectionId
   /** The remote asks, and is answered. */
@@ -46,7 +50,15 @@ function createKit(options: { maxPeers?: number } = {}): Kit {
   })
   return {
     lifecycle,
-    notices,
+    get notices() {
+      return notices.filter(({ type }) => type !== 'exchange-joined' && type !== 'exchange-left')
+    },
+    get exchanged() {
+      return notices.flatMap((notice) => {
+        if (notice.type === 'exchange-joined') return [`${notice.connection} joined ${notice.isRushlight}`]
+        return notice.type === 'exchange-left' ? [`${notice.connection} left`] : []
+      })
+    },
     effects,
     open(name, peer, direction = 'inbound', nowMs = 0) {
       const connection = toConnectionId(name)
@@ -70,7 +82,9 @@ function createKit(options: { maxPeers?: number } = {}): Kit {
     close(connection, nowMs = 0) {
       lifecycle.connectionClosed({ type: 'connection-closed', connection }, nowMs)
     },
-    told: () => notices.map((notice) => `${notice.type} ${notice.peer}`),
+    told() {
+      return this.notices.map((notice) => `${notice.type} ${notice.peer}`)
+    },
   }
 }
 
@@ -208,6 +222,25 @@ describe('handshakes', () => {
     kit.lifecycle.handleTimeout(limits.HANDSHAKE_TIMEOUT_MS * 2)
     expect(closedIn(kit.effects)).toEqual([])
     expect(kit.told()).toEqual([])
+    expect(kit.exchanged).toEqual(['1 joined false'])
+    kit.close(connection)
+    expect(kit.exchanged).toEqual(['1 joined false', '1 left'])
+  })
+
+  test('every handshaken connection takes part in block exchange until it closes, or is found to be of another chain', () => {
+    const kit = createKit()
+    const first = kit.open('1', LARGER)
+    const second = kit.open('2', LARGER)
+    expect(kit.exchanged).toEqual([])
+    kit.handshake(first)
+    kit.handshake(second)
+    kit.handshake(first)
+    expect(kit.exchanged).toEqual(['1 joined true', '2 joined true'])
+    kit.close(first)
+    expect(kit.exchanged.slice(2)).toEqual(['1 left'])
+    kit.handshake(second, 0, OTHER_CHAIN)
+    kit.close(second)
+    expect(kit.exchanged.slice(3)).toEqual(['2 left'])
   })
 
   test.each([limits.EARLY_MESSAGES_MAX, limits.EARLY_MESSAGES_MAX + 1])(

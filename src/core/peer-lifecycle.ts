@@ -1,6 +1,15 @@
 import { assert } from './assert.ts'
 import type { Connection } from './connection.ts'
-import { createConnection, endOf, isHandshaken, isPending, isPreferred, surplusDeadlineMs } from './connection.ts'
+import {
+  createConnection,
+  endOf,
+  isHandshaken,
+  isPending,
+  isPreferred,
+  joinExchange,
+  retire,
+  surplusDeadlineMs,
+} from './connection.ts'
 import type { DialSchedule } from './dial-schedule.ts'
 import type { CloseReason, Effect } from './effect.ts'
 import type {
@@ -17,23 +26,9 @@ import type { Misbehaviour } from './failure.ts'
 import { messageSizeBytes } from './handshake.ts'
 import type { ConnectionId, PeerId, RequestId } from './ids.ts'
 import * as limits from './limits.ts'
-import type { NodeInfo, SyncMessage } from './message.ts'
+import type { NodeInfo } from './message.ts'
+import type { PeerNotice } from './peer-notice.ts'
 import { StrikeBook } from './strike-book.ts'
-
-/** What the rest of the core learns of peers: from this queue and from nowhere else. */
-export type PeerNotice =
-  | { readonly type: 'ready'; readonly peer: PeerId; readonly generation: number; readonly info: NodeInfo }
-  | { readonly type: 'gone'; readonly peer: PeerId; readonly generation: number; readonly reason: string }
-  /** A peer that was ready has another connection: the one that counts is asked whether it lives. */
-  | { readonly type: 'connection-added'; readonly peer: PeerId }
-  /** One connection of a peer that stays ready is no more: what was asked over it is lost. */
-  | { readonly type: 'connection-lost'; readonly peer: PeerId; readonly connection: ConnectionId }
-  | {
-      readonly type: 'message'
-      readonly peer: PeerId
-      readonly connection: ConnectionId
-      readonly message: SyncMessage
-    }
 
 interface Peer {
   /** At most two direct and two limited, and those that are closing. */
@@ -242,6 +237,7 @@ export class PeerLifecycle {
     }
     this.#pendingCount -= 1
     connection.handshake = { phase: 'exchange-only' }
+    joinExchange(connection, this.#options.notices)
     const ended = endOf(connection, connection.peer)
     if (ended !== undefined) this.#options.dials.connectionFailed({ connection: connection.id, nowMs, ...ended })
   }
@@ -397,6 +393,7 @@ export class PeerLifecycle {
     connection.handshake = { phase: 'completed', info, sinceMs: nowMs }
     if (!peer.isReady) this.#becomeReady(peerId, peer, info)
     else this.#options.notices.push({ type: 'connection-added', peer: peerId })
+    joinExchange(connection, this.#options.notices)
     for (const message of connection.early.splice(0)) {
       this.#options.notices.push({ type: 'message', peer: peerId, connection: connection.id, message })
     }
@@ -457,8 +454,7 @@ export class PeerLifecycle {
   /** Takes a connection out of the pending count and drops what it held (L4: exactly once, whatever the order). */
   #retire(connection: Connection): void {
     if (!connection.isClosing && isPending(connection)) this.#pendingCount -= 1
-    connection.early = []
-    connection.earlyBytes = 0
+    retire(connection, this.#options.notices)
   }
 
   #open(id: ConnectionId): Connection | undefined {

@@ -9,7 +9,7 @@ import type { Misbehaviour } from './failure.ts'
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
 import type { Instant } from './instant.ts'
 import * as limits from './limits.ts'
-import type { Ancestors, Announce, Headers, NodeInfo, Refused, SyncMessage, SyncRequest } from './message.ts'
+import type { Ancestors, Announce, Headers, HeaderMessage, NodeInfo, Refused, SyncRequest } from './message.ts'
 import { PeerRequests } from './peer-requests.ts'
 import { answer } from './serving.ts'
 import type { SyncPeer } from './sync-peer.ts'
@@ -159,7 +159,7 @@ export class HeaderSync {
 
   // Messages of ready peers.
 
-  message(args: { peer: PeerId; connection: ConnectionId; message: SyncMessage; now: Instant }): void {
+  message(args: { peer: PeerId; connection: ConnectionId; message: HeaderMessage; now: Instant }): void {
     const peer = this.#peers.get(args.peer)
     if (peer === undefined) return
     const { connection, message, now } = args
