@@ -97,6 +97,7 @@ test('a node that does not hash to its CID is refused, and so are too few', () =
   expect(() => outlineWalk.add([new Uint8Array(80)])).toThrow(
     expect.objectContaining({ ...refusal, message: `expected the bytes of ${cid}, got others` }),
   )
+  expect(() => outlineWalk.outline()).toThrow('expected a walk that is done')
   outlineWalk.add([block.header])
   expect(outlineWalk.next()).toHaveLength(1)
 })

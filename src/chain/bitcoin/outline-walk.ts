@@ -43,51 +43,48 @@ export class BitcoinOutlineWalk implements OutlineWalk {
   readonly #header: Place
   /** One for each hash, so that what both trees share is fetched once. At most four for each transaction. */
   readonly #places = new Map<Cid, Place>()
-  #wanted: readonly Place[] = []
+  #survey: Survey
 
   /** `segwitHeight` is the network's. */
   constructor(root: Root, segwitHeight: number) {
     this.#root = root
     this.#segwitHeight = segwitHeight
     this.#header = this.#place(headerCid(root), rootToBytes(root))
+    this.#survey = this.#look()
   }
 
   next(): readonly Cid[] {
-    this.#wanted = failAs('invalid-outline', () => this.#survey()).missing
-    return this.#wanted.map(({ cid }) => cid)
+    return this.#survey.missing.map(({ cid }) => cid)
   }
 
   add(nodes: readonly Uint8Array[]): void {
     failAs('invalid-outline', () => {
-      if (nodes.length !== this.#wanted.length) throw contentError('node', `${this.#wanted.length} nodes`, nodes.length)
-      this.#wanted.forEach((place, index) => {
+      const { missing } = this.#survey
+      if (nodes.length !== missing.length) throw contentError('node', `${missing.length} nodes`, nodes.length)
+      missing.forEach((place, index) => {
         const bytes = nodes[index]
         if (bytes === undefined || !isSameRoot(doubleSha256(bytes), 0, place.hash, 0)) {
           throw contentError('node', `the bytes of ${place.cid}`, 'others')
         }
         place.bytes = bytes
       })
-      this.#wanted = []
+      this.#survey = this.#look()
     })
   }
 
   outline(): Uint8Array {
-    const { header, coinbase, txids, witnesses } = failAs('invalid-outline', () => this.#survey())
-    if (header === undefined || coinbase === undefined) throw new Error('expected a walk that is done')
-    const outline =
-      witnesses === undefined
-        ? encodeOutline({ header, coinbase, txids, wtxids: txids })
-        : encodeOutline({
-            header,
-            coinbase: parseTransaction(withNonce(coinbase, witnesses.nonce)),
-            txids,
-            wtxids: witnesses.wtxids,
-          })
+    const { header, coinbase, txids, witnesses, missing } = this.#survey
+    if (header === undefined || coinbase === undefined || missing.length > 0) {
+      throw new Error('expected a walk that is done')
+    }
+    const { nonce, wtxids = txids } = witnesses ?? {}
+    const whole = nonce === undefined ? coinbase : parseTransaction(withNonce(coinbase, nonce))
+    const outline = encodeOutline({ header, coinbase: whole, txids, wtxids })
     readOutline({ root: this.#root, outline, segwitHeight: this.#segwitHeight })
     return outline
   }
 
-  #survey(): Survey {
+  #look(): Survey {
     const header = this.#header.bytes
     const missing = new Set<Place>()
     const nothing = { header, coinbase: undefined, txids: new Uint8Array(0), witnesses: undefined }

@@ -53,7 +53,7 @@ const INPUT_SIZE_BYTES_MIN = 41
 const OUTPUT_SIZE_BYTES_MIN = 9
 const ITEM_SIZE_BYTES_MIN = 1
 /** BIP 144: what stands where a transaction without witness has its input count, which is never 0. */
-const MARKER_AND_FLAG_SIZE_BYTES = 2
+export const MARKER_AND_FLAG: Uint8Array = Uint8Array.of(0, 1)
 const VERSION_SIZE_BYTES = 4
 const LOCK_TIME_SIZE_BYTES = 4
 /** Bitcoin Core consensus/amount.h, MAX_MONEY. */
@@ -138,7 +138,19 @@ export function stripWitness({ bytes, witnessSizeBytes }: Pick<Transaction, 'byt
   const lockTimeOffset = bytes.length - LOCK_TIME_SIZE_BYTES
   return joinBytes([
     bytes.subarray(0, VERSION_SIZE_BYTES),
-    bytes.subarray(VERSION_SIZE_BYTES + MARKER_AND_FLAG_SIZE_BYTES, lockTimeOffset - witnessSizeBytes),
+    bytes.subarray(VERSION_SIZE_BYTES + MARKER_AND_FLAG.length, lockTimeOffset - witnessSizeBytes),
+    bytes.subarray(lockTimeOffset),
+  ])
+}
+
+/** The contrary: of a transaction's bytes without a witness, and BIP 144's witness field. */
+export function withWitness(bytes: Uint8Array, witness: Uint8Array): Uint8Array {
+  const lockTimeOffset = bytes.length - LOCK_TIME_SIZE_BYTES
+  return joinBytes([
+    bytes.subarray(0, VERSION_SIZE_BYTES),
+    MARKER_AND_FLAG,
+    bytes.subarray(VERSION_SIZE_BYTES, lockTimeOffset),
+    witness,
     bytes.subarray(lockTimeOffset),
   ])
 }
@@ -148,7 +160,7 @@ export function strippedSizeBytes({
   bytes,
   witnessSizeBytes,
 }: Pick<Transaction, 'bytes' | 'witnessSizeBytes'>): number {
-  return witnessSizeBytes === 0 ? bytes.length : bytes.length - MARKER_AND_FLAG_SIZE_BYTES - witnessSizeBytes
+  return witnessSizeBytes === 0 ? bytes.length : bytes.length - MARKER_AND_FLAG.length - witnessSizeBytes
 }
 
 /** BIP 144's witness field, as it came. */

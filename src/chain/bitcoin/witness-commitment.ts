@@ -3,7 +3,7 @@ import { doubleSha256 } from '../../hash/sha256.ts'
 import { contentError } from './content-failure.ts'
 import { joinBytes } from './byte-reader.ts'
 import { isSameRoot, ROOT_SIZE_BYTES } from './header.ts'
-import { witnessOf } from './transaction.ts'
+import { MARKER_AND_FLAG, witnessOf, withWitness } from './transaction.ts'
 import type { Transaction } from './transaction.ts'
 
 export interface WitnessCommitment {
@@ -42,11 +42,8 @@ function nonceOf(coinbase: Transaction): Uint8Array | undefined {
 }
 
 /** The coinbase with its witness, of the coinbase without it. */
-export function withNonce(coinbase: Transaction, nonce: Uint8Array): Uint8Array {
-  const { bytes } = coinbase
-  const end = bytes.length - 4
-  const witness = [Uint8Array.from(NONCE_PREFIX), nonce]
-  return joinBytes([bytes.subarray(0, 4), Uint8Array.of(0, 1), bytes.subarray(4, end), ...witness, bytes.subarray(end)])
+export function withNonce({ bytes }: Transaction, nonce: Uint8Array): Uint8Array {
+  return withWitness(bytes, joinBytes([Uint8Array.from(NONCE_PREFIX), nonce]))
 }
 
 /**
@@ -77,7 +74,7 @@ export function checkWitnessCommitment(coinbase: Transaction, witnessRoot: () =>
  * no coinbase of that time says anything of witnesses.
  */
 function heightOf({ bytes, hasWitness }: Transaction): number {
-  const offset = SCRIPT_OFFSET + (hasWitness ? 2 : 0)
+  const offset = SCRIPT_OFFSET + (hasWitness ? MARKER_AND_FLAG.length : 0)
   const opcode = bytes[offset] ?? 0
   if (opcode > OP_RESERVED && opcode <= OP_RESERVED + 16) return opcode - OP_RESERVED
   let height = 0
