@@ -12,6 +12,7 @@ import { checkOptions, fail, isDirectory } from './driver/options.ts'
 import { addressProblem } from './host/address.ts'
 import type { Host } from './host/host.ts'
 import { HostError } from './host/host.ts'
+import { createFileBlockStore } from './store/block-store-file.nodejs.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
 import type { BlockStore } from './store/block-store.ts'
 import type { DataFolder } from './store/data-folder.nodejs.ts'
@@ -31,7 +32,8 @@ export { VERSION } from './driver/version.ts'
 export type { HeaderTree, SliceStop } from './core/chain.ts'
 export type { HeaderStore, OpenedStore } from './store/store.ts'
 export type { BitcoinNetwork } from './bitcoin.ts'
-export { bitcoin } from './bitcoin.ts'
+export { bitcoin, decodeHeader, encodeTransactionProof, verifyTransaction } from './bitcoin.ts'
+export { ContentError } from './core/content.ts'
 export { createHeaderVerifier } from './chain/bitcoin/header-verifier.ts'
 export { mineHeader } from './chain/bitcoin/miner.ts'
 export { BITCOIN_NETWORKS } from './chain/bitcoin/networks.ts'
@@ -189,7 +191,7 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
       maxPeers,
       host: await makeHost(libp2p, privateKey),
       store: storeIn(folder, chain),
-      blockStore: blockStoreIn(chain, options.blockStoreBytesMax, log),
+      blockStore: blockStoreIn({ folder, chain, sizeBytesMax: options.blockStoreBytesMax, log }),
       cidOf: createCidOf(HASHERS),
       storeReason: undefined,
       seed: randomBytes(4).readUInt32LE(),
@@ -216,9 +218,17 @@ function storeIn(folder: DataFolder | undefined, chain: Chain): HeaderStore {
   return folder === undefined ? createMemoryStore(storeOptions) : createFileStore({ ...storeOptions, folder })
 }
 
-function blockStoreIn(chain: Chain, sizeBytesMax: number, log: Log): BlockStore {
+function blockStoreIn(args: {
+  readonly folder: DataFolder | undefined
+  readonly chain: Chain
+  readonly sizeBytesMax: number
+  readonly log: Log
+}): BlockStore {
+  const { folder, chain, sizeBytesMax, log } = args
   const onWarning = (detail: string): void => log('block-dropped', { detail })
-  return createMemoryBlockStore({ chain: chain.id, sizeBytesMax, rehash: createRehash(HASHERS), onWarning })
+  const options = { chain: chain.id, sizeBytesMax, rehash: createRehash(HASHERS), onWarning }
+  if (folder === undefined) return createMemoryBlockStore(options)
+  return createFileBlockStore({ ...options, directory: folder.directory })
 }
 
 async function openFolder(directory: string): Promise<DataFolder> {
