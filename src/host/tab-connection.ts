@@ -23,7 +23,7 @@ import { handle, select } from '@libp2p/multistream-select'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { peerOf } from './remote-address.ts'
 import type { TabRegistrar } from './tab-registrar.ts'
-import { signalOf } from './tab-signal.ts'
+import { within } from './tab-signal.ts'
 
 /** As libp2p 3.3 has them (connection-manager/constants, registrar), so that a protocol finds the same room here. */
 const NEGOTIATION_TIMEOUT_MS = 10_000
@@ -99,30 +99,16 @@ export class TabConnection extends TypedEventEmitter<ConnectionEvents> implement
       throw new ConnectionClosedError(`expected an open connection, got one that is ${this.status}`)
     }
     if (this.limits !== undefined && options.runOnLimitedConnection !== true) throw limitedError()
-    const wanted = [protocols].flat()
-    const signal = signalOf({ timeoutMs: NEGOTIATION_TIMEOUT_MS, signals: [options.signal] })
-    try {
-      // A muxer may agree on one protocol while it opens the stream.
-      const [only, ...others] = wanted
-      const named = only === undefined || others.length > 0 ? {} : { protocol: only }
-      const stream = await this.#muxer.createStream({ ...named, signal })
-      try {
-        if (stream.protocol === '') stream.protocol = await select(stream, wanted, { signal })
-        this.#checkOutbound(stream, options)
-        return stream
-      } catch (error) {
-        stream.abort(asError(error))
-        throw error
-      }
-    } finally {
-      signal.clear()
-    }
+    return within({ signal: options.signal, timeoutMs: NEGOTIATION_TIMEOUT_MS }, (signal) =>
+      this.#open([protocols].flat(), { ...options, signal }),
+    )
   }
 
-  async close(options: AbortOptions = {}): Promise<void> {
-    const signal = options.signal ?? AbortSignal.timeout(CLOSE_TIMEOUT_MS)
-    await this.#muxer.close({ signal })
-    await this.maConn.close({ signal })
+  close(options: AbortOptions = {}): Promise<void> {
+    return within({ signal: options.signal, timeoutMs: CLOSE_TIMEOUT_MS }, async (signal) => {
+      await this.#muxer.close({ signal })
+      await this.maConn.close({ signal })
+    })
   }
 
   abort(error: Error): void {
@@ -130,15 +116,28 @@ export class TabConnection extends TypedEventEmitter<ConnectionEvents> implement
     this.maConn.abort(error)
   }
 
+  async #open(protocols: string[], options: NewStreamOptions & { readonly signal: AbortSignal }): Promise<Stream> {
+    const { signal } = options
+    const [only, ...others] = protocols
+    // A muxer may agree on a protocol while it opens the stream, if there is only one.
+    const named = only === undefined || others.length > 0 ? {} : { protocol: only }
+    const stream = await this.#muxer.createStream({ ...named, signal })
+    try {
+      if (stream.protocol === '') stream.protocol = await select(stream, protocols, { signal })
+      this.#checkOutbound(stream, options)
+      return stream
+    } catch (error) {
+      stream.abort(asError(error))
+      throw error
+    }
+  }
+
   async #accept(stream: Stream): Promise<void> {
     try {
       if (stream.protocol === '') {
-        const signal = signalOf({ timeoutMs: NEGOTIATION_TIMEOUT_MS, signals: [] })
-        try {
-          stream.protocol = await handle(stream, this.#registrar.getProtocols(), { signal })
-        } finally {
-          signal.clear()
-        }
+        stream.protocol = await within({ signal: undefined, timeoutMs: NEGOTIATION_TIMEOUT_MS }, (signal) =>
+          handle(stream, this.#registrar.getProtocols(), { signal }),
+        )
       }
       const { handler, options } = this.#registrar.getHandler(stream.protocol)
       if (this.#count(stream) > (options.maxInboundStreams ?? INBOUND_STREAMS_PER_PROTOCOL_MAX)) {
@@ -163,9 +162,10 @@ export class TabConnection extends TypedEventEmitter<ConnectionEvents> implement
   }
 }
 
-/** Whether the bytes go to the peer itself, not through a relay. */
+/** Whether the bytes go to the peer itself. With WebRTC only the signals went through the relay that is named. */
 export function isDirect(address: Multiaddr): boolean {
-  return !address.getComponents().some(({ name }) => name === 'p2p-circuit')
+  const names = new Set(address.getComponents().map(({ name }) => name))
+  return !names.has('p2p-circuit') || names.has('webrtc')
 }
 
 function limitedError(): Error {

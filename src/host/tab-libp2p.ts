@@ -24,7 +24,7 @@ import { peerOf } from './remote-address.ts'
 import { isDirect, type TabConnection } from './tab-connection.ts'
 import { TabPeerStore } from './tab-peer-store.ts'
 import { TabRegistrar } from './tab-registrar.ts'
-import { orAborted, signalOf } from './tab-signal.ts'
+import { orAborted, within } from './tab-signal.ts'
 import { TabTransports } from './tab-transports.ts'
 import { TabUpgrader } from './tab-upgrader.ts'
 
@@ -99,14 +99,9 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
     const peer = isPeerId(target) ? target : named === undefined ? undefined : peerIdFromString(named)
     const known = peer === undefined ? undefined : this.#connectionTo(peer, addresses)
     if (known !== undefined) return known
-    const timeoutMs = DIAL_TIMEOUT_MS
-    const limit = options.signal === undefined ? signalOf({ timeoutMs, signals: [] }) : undefined
-    const signal = AbortSignal.any([options.signal ?? limit ?? this.#stopping.signal, this.#stopping.signal])
-    try {
-      return await this.#dialOneOf(addresses, signal)
-    } finally {
-      limit?.clear()
-    }
+    return within({ signal: options.signal, timeoutMs: DIAL_TIMEOUT_MS }, (signal) =>
+      this.#dialOneOf(addresses, AbortSignal.any([signal, this.#stopping.signal])),
+    )
   }
 
   async start(): Promise<void> {
@@ -171,10 +166,7 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
 
   /** Identify tells others what stands there; identify-push when it changes. */
   async #updateOwnRecord(): Promise<void> {
-    const peer = await this.peerStore.patch(this.peerId, {
-      protocols: this.#registrar.getProtocols(),
-      multiaddrs: this.getMultiaddrs(),
-    })
+    const peer = await this.peerStore.patch(this.peerId, { protocols: this.#registrar.getProtocols() })
     this.safeDispatchEvent('self:peer:update', { detail: { peer } })
   }
 
@@ -224,12 +216,11 @@ const SILENT: Logger = Object.assign(() => {}, {
 })
 
 async function closeSoon(connection: TabConnection): Promise<void> {
-  const signal = signalOf({ timeoutMs: LAST_CLOSE_TIMEOUT_MS, signals: [] })
   try {
-    await orAborted(connection.close({ signal }), signal)
+    await within({ signal: undefined, timeoutMs: LAST_CLOSE_TIMEOUT_MS }, (signal) =>
+      orAborted(connection.close({ signal }), signal),
+    )
   } catch (error) {
     abortConnection(connection, error as Error)
-  } finally {
-    signal.clear()
   }
 }

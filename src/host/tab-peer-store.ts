@@ -13,7 +13,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 const PEERS_MAX = 1_000
 
 /** What others told of themselves, in memory. The peer that was told of longest ago is forgotten first. */
-export class TabPeerStore implements Pick<PeerStore, 'all' | 'delete' | 'get' | 'has' | 'merge' | 'patch'> {
+export class TabPeerStore implements Pick<PeerStore, 'all' | 'delete' | 'get' | 'merge' | 'patch'> {
   readonly #own: PeerId
   /** By peer id; at most `PEERS_MAX`, and our own. */
   readonly #peers = new Map<string, Peer>()
@@ -25,10 +25,6 @@ export class TabPeerStore implements Pick<PeerStore, 'all' | 'delete' | 'get' | 
   /** Filters are heeded, an order is not: who asks for one shuffles. */
   async all({ filters = [] }: PeerQuery = {}): Promise<Peer[]> {
     return [...this.#peers.values()].filter((peer) => filters.every((fits) => fits(peer)))
-  }
-
-  async has(id: PeerId): Promise<boolean> {
-    return this.#peers.has(id.toString())
   }
 
   /** Rejects with `NotFoundError`. */

@@ -14,6 +14,20 @@ export function signalOf(args: {
   return Object.assign(signal, { clear: () => clearTimeout(timer) })
 }
 
+/** With the caller's own signal, or with a deadline for one who has none. */
+export async function within<Value>(
+  limit: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
+  act: (signal: AbortSignal) => Promise<Value>,
+): Promise<Value> {
+  if (limit.signal !== undefined) return act(limit.signal)
+  const signal = signalOf({ timeoutMs: limit.timeoutMs, signals: [] })
+  try {
+    return await act(signal)
+  } finally {
+    signal.clear()
+  }
+}
+
 /** Rejects as soon as the signal aborts, whatever becomes of the promise. */
 export function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {

@@ -88,7 +88,6 @@ export class TabUpgrader implements Upgrader {
     }
   }
 
-  /** Rejects with what went wrong as the cause of an error that says how far it came. */
   async upgradeOutbound(maConn: MultiaddrConnection, options: Options): Promise<TabConnection> {
     try {
       return await this.#upgrade(maConn, 'outbound', options)
@@ -124,7 +123,7 @@ export class TabUpgrader implements Upgrader {
   }
 
   async #secure(maConn: MultiaddrConnection, direction: Direction, options: Options): Promise<Secured> {
-    if ('skipEncryption' in options) {
+    if ('skipEncryption' in options && options.skipEncryption) {
       return { connection: maConn, remotePeer: options.remotePeer, encryption: 'native' }
     }
     const { signal } = options

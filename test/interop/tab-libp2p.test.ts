@@ -11,4 +11,6 @@ describe('over the libp2p for tabs', async () => {
   await import('./libp2p-hostile.test.ts')
   await import('./libp2p-bulk.test.ts')
   await import('./simultaneous-dial.test.ts')
+  await import('./light-nodes-sync.test.ts')
+  await import('./light-nodes-refusals.test.ts')
 })
