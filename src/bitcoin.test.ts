@@ -1,8 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { dataPath, testWithData } from '../test/data-folder.ts'
-import { bitcoin, decodeHeader, loadCheckpoints } from './bitcoin.ts'
-import type { BitcoinNetwork } from './bitcoin.ts'
+import { syntheticBlock } from '../test/synthetic-block.ts'
+import {
+  bitcoin,
+  ContentError,
+  decodeHeader,
+  decodeTransactionProof,
+  encodeTransactionProof,
+  loadCheckpoints,
+  verifyTransaction,
+} from './bitcoin.ts'
+import type { BitcoinNetwork, TransactionProof } from './bitcoin.ts'
 import { HEADER_SIZE_BYTES, readUint32 } from './chain/bitcoin/header.ts'
 import { NETWORKS } from './chain/bitcoin/networks.ts'
 
@@ -90,4 +99,17 @@ testWithData('checkpoints are the roots of the real headers and of the ones that
   const [first] = await loadCheckpoints('mainnet')
   const bytes = headers.slice(2_015 * HEADER_SIZE_BYTES, 2_016 * HEADER_SIZE_BYTES)
   expect(decodeHeader(bytes).root).toBe(first?.root)
+})
+
+test('a proof is checked without a light node, as an object, as JSON made it, or as bytes', () => {
+  const { content } = bitcoin('regtest')
+  if (content === undefined) throw new Error('expected a chain that says what its blocks hold')
+  const { root, outline } = content.takeApart(syntheticBlock([]))
+  const proof = content.prove({ outline, index: 0, part: undefined })
+  const bytes = encodeTransactionProof(proof)
+  for (const form of [proof, JSON.parse(JSON.stringify(proof)) as TransactionProof, bytes]) {
+    expect(verifyTransaction(form)).toMatchObject({ blockRoot: root, index: 0 })
+  }
+  expect(decodeTransactionProof(bytes)).toEqual(proof)
+  expect(() => verifyTransaction({ ...proof, siblings: ['00'] })).toThrow(ContentError)
 })

@@ -6,7 +6,7 @@ const CHUNK_SIZE_BYTES = 4_096
 /** Lower-case, in the order of the bytes. */
 export function toHex(bytes: Uint8Array): string {
   let text = ''
-  const codes = new Uint8Array(2 * CHUNK_SIZE_BYTES)
+  const codes = new Uint8Array(2 * Math.min(bytes.length, CHUNK_SIZE_BYTES))
   for (let start = 0; start < bytes.length; start += CHUNK_SIZE_BYTES) {
     const chunk = bytes.subarray(start, start + CHUNK_SIZE_BYTES)
     chunk.forEach((byte, index) => {
