@@ -5,7 +5,7 @@ import { HEADER_SIZE_BYTES } from '../src/chain/bitcoin/header.ts'
 import { readTransaction } from '../src/chain/bitcoin/transaction.ts'
 import { dataPath } from './data-folder.ts'
 
-/** Whole blocks of mainnet: 14, 1,124 … 2,544 transactions; from the third on with witnesses. */
+/** Whole blocks of mainnet, of 14 to 2,544 transactions; from the third on with witnesses. */
 export const LARGE_BLOCKS = [
   'mainnet-169482-5f368665',
   'mainnet-363703-219e0a14',
