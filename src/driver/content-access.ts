@@ -59,7 +59,8 @@ export class ContentAccess {
 
   /** Takes a block apart and keeps its parts, pinned, so that peers can have them. */
   async importBlock(bytes: Uint8Array): Promise<ImportedBlock> {
-    const parts = judged(() => this.#content.takeApart(bytes))
+    // A copy: its parts are views of it, and what is stored and served must not change.
+    const parts = judged(() => this.#content.takeApart(bytes.slice()))
     const { root, outline, transactionCount } = parts
     const headerCid = this.#content.headerCid(root)
     const isInTree = this.#options.tree.has(root)
