@@ -10,7 +10,7 @@ export interface Command {
   /** Usage, flags and an example; the exit codes are added. */
   readonly help: string
   readonly flags: ParseArgsOptionsConfig
-  /** Names of the arguments that are not flags; all of them are needed. */
+  /** Names of the arguments that are not flags; all of them are needed. A last one that ends in `…` may be repeated. */
   readonly positionals: readonly string[]
   /** Throws `CommandError`. */
   run(call: Call): Promise<ExitCode>
@@ -35,8 +35,9 @@ export function parseCall(command: Command, args: readonly string[]): Omit<Call,
   const { values, positionals } = parseFlags(command, args)
   if (values['help'] !== true) {
     const missing = command.positionals[positionals.length]
-    if (missing !== undefined) throw misuse(command, `expected ${missing}`)
-    const surplus = positionals[command.positionals.length]
+    if (missing !== undefined) throw misuse(command, `expected ${missing.replace('…', '')}`)
+    const isLastRepeated = command.positionals.at(-1)?.endsWith('…') === true
+    const surplus = isLastRepeated ? undefined : positionals[command.positionals.length]
     if (surplus !== undefined) throw misuse(command, `unexpected argument ${JSON.stringify(surplus)}`)
   }
   const list = (name: string): readonly string[] =>

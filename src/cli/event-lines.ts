@@ -1,4 +1,4 @@
-import type { Gateway, Head, Log } from '../nodejs.ts'
+import type { Gateway, Head, LightNode, Log } from '../nodejs.ts'
 import { formatProgress } from './progress-line.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -39,8 +39,9 @@ export function logEvents(gateway: Gateway, options: { readonly terminal: Termin
   }
 }
 
-function progressLine(gateway: Gateway): string | undefined {
-  const { status, progress, store } = gateway.snapshot()
+/** What there is to catch up with; undefined when there is nothing. */
+export function progressLine(lightNode: LightNode): string | undefined {
+  const { status, progress, store } = lightNode.snapshot()
   const { verified, target, headersPerSecond } = progress
   if (status === 'starting' && store.headerCount > verified + 1) {
     return formatProgress({

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
 import type { HeaderStore } from '../nodejs.ts'
 import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
 import type { Call, Command } from './command.ts'
-import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
+import { CommandError, type ExitCode } from './command-error.ts'
 import { HEADERS_PER_CHUNK } from './header-file.ts'
 import { openStore } from './open-store.ts'
 import { createProgress } from './progress-line.ts'
+import { writeOut } from './write-file.ts'
 
 export const exportCommand: Command = {
   name: 'export',
@@ -49,8 +48,7 @@ async function runExport({ flags, positionals, terminal }: Call): Promise<ExitCo
       nowMs: () => performance.now(),
     })
     const chunks = readStore(store, opened.headerCount, (count) => progress.advance(count))
-    if (path === '-') await writeOutput(chunks)
-    else await writeFile(path, chunks)
+    await writeOut(path, chunks)
     progress.finish()
     const summary = `exported ${opened.headerCount} headers of ${chain.id}`
     if (path === '-') terminal.log(summary)
@@ -70,32 +68,5 @@ async function* readStore(
     const count = Math.min(HEADERS_PER_CHUNK, headerCount - fromHeight)
     yield await store.read({ fromHeight, count })
     onProgress(count)
-  }
-}
-
-async function writeOutput(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of chunks) {
-    await new Promise<void>((resolve, reject) => {
-      process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()))
-    })
-  }
-}
-
-/** Beside the target first, then renamed over it, so that nobody ever sees half of it. */
-async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const temporaryPath = join(dirname(path), `.${basename(path)}.${process.pid}.new`)
-  try {
-    const handle = await open(temporaryPath, 'wx')
-    try {
-      for await (const chunk of chunks) await handle.writeFile(chunk)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporaryPath, path)
-  } catch (error) {
-    await rm(temporaryPath, { force: true }).catch(() => {})
-    if (systemCode(error) === undefined) throw error
-    throw new CommandError(2, `${path} cannot be written: ${oneLine(error)}`, { cause: error })
   }
 }

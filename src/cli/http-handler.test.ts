@@ -37,6 +37,17 @@ class QuietGateway extends EventTarget {
       progress: { target: undefined, verified: 3, headersPerSecond: 0 },
       peers: [],
       store: { kind: 'files', reason: undefined, headerCount: 4, sizeBytes: 320 },
+      exchange: {
+        blocksReceived: 7,
+        bytesReceived: 700,
+        duplicateBlocks: 2,
+        unwantedBlocks: 1,
+        blocksSent: 9,
+        bytesSent: 900,
+        wantCount: 3,
+        storedBlocks: 5,
+        storedBytes: 500,
+      },
       uptimeMs: 1,
       version: '0.1.0',
     }
@@ -136,6 +147,8 @@ test('metrics are in the text format, by names of our own', async () => {
   expect(headers['content-type']).toContain('text/plain')
   expect(body).toContain('rushlight_head_height 3\n')
   expect(body).toContain('rushlight_status{status="synced"} 1\n')
+  // A scrape sets the light node's own counts; it does not add them up.
+  expect((await get('/metrics')).body).toContain('rushlight_blocks_served_total 9\n')
   const names = [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
   expect(names.length).toBeGreaterThan(20)
   expect(names.filter((name) => name?.startsWith('rushlight_') !== true)).toEqual([])

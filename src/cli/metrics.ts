@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
-import type { Gateway, Snapshot, Status } from '../nodejs.ts'
+import type { ExchangeSnapshot, Gateway, Snapshot, Status } from '../nodejs.ts'
 
 const STATUSES: readonly Status[] = ['starting', 'connecting', 'syncing', 'synced', 'stale', 'offline', 'stopped']
 const DIRECTIONS = ['inbound', 'outbound'] as const
@@ -42,6 +42,9 @@ function addGauges(registry: Registry, gateway: Gateway): void {
   gauge('headers_per_second', 'Headers verified a second, lately.', ({ progress }) => progress.headersPerSecond)
   gauge('store_headers', 'Headers in the store.', ({ store }) => store.headerCount)
   gauge('store_bytes', 'Bytes of the store.', ({ store }) => store.sizeBytes)
+  gauge('block_store_blocks', 'Blocks in the block store.', ({ exchange }) => exchange.storedBlocks)
+  gauge('block_store_bytes', 'Bytes of the block store.', ({ exchange }) => exchange.storedBytes)
+  gauge('wants', 'Blocks asked for and not here yet.', ({ exchange }) => exchange.wantCount)
   gauge('uptime_seconds', 'Seconds since the start.', () => gateway.uptimeMs() / 1_000)
   gauge('loop_age_seconds', 'Seconds since the loop last turned.', () => gateway.loopAgeMs() / 1_000)
   gauge('last_verified_age_seconds', 'Seconds since a header was last verified.', () => {
@@ -81,6 +84,24 @@ function addCounters(registry: Registry, gateway: Gateway): void {
   const reorgs = counter('reorgs_total', 'Reorganisations of the best chain.')
   const reverted = counter('reverted_headers_total', 'Headers that a reorganisation took off the best chain.')
   const warnings = counter('warnings_total', 'Warnings of any kind.')
+  // The light node counts these itself: a scrape sets them to what it says.
+  const exchanged = (name: string, help: string, value: (exchange: ExchangeSnapshot) => number): void => {
+    new Counter({
+      name: `rushlight_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset()
+        this.inc(value(gateway.snapshot().exchange))
+      },
+    })
+  }
+  exchanged('blocks_received_total', 'Blocks that came from peers.', (exchange) => exchange.blocksReceived)
+  exchanged('block_bytes_received_total', 'Bytes of those blocks.', (exchange) => exchange.bytesReceived)
+  exchanged('blocks_duplicate_total', 'Of those, the ones already there.', (exchange) => exchange.duplicateBlocks)
+  exchanged('blocks_unwanted_total', 'Of those, the ones nobody asked for.', (exchange) => exchange.unwantedBlocks)
+  exchanged('blocks_served_total', 'Blocks that were sent to peers.', (exchange) => exchange.blocksSent)
+  exchanged('block_bytes_served_total', 'Bytes of those blocks.', (exchange) => exchange.bytesSent)
   gateway.addEventListener('peer-ready', () => ready.inc())
   gateway.addEventListener('peer-gone', () => gone.inc())
   gateway.addEventListener('warning', () => warnings.inc())

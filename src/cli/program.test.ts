@@ -14,7 +14,7 @@ async function call(args: readonly string[]): Promise<{ exitCode: number; result
   return { exitCode, results, logs }
 }
 
-test.each(['start', 'status', 'import', 'export', 'verify'])(
+test.each(['start', 'status', 'import', 'export', 'verify', 'import-block', 'block', 'proof', 'verify-proof'])(
   '%s --help tells usage, exit codes and an example',
   async (command) => {
     const { exitCode, results, logs } = await call([command, '--help'])
@@ -42,6 +42,12 @@ test.each<[string, readonly string[], string]>([
   ['a practice chain on mainnet', ['start', '--dev', '--chain', 'bitcoin:mainnet'], '--dev: expected'],
   ['no time between blocks', ['start', '--dev', '--block-interval', '0'], '"0"'],
   ['a start height below 0', ['verify', 'file', '--start-height=-1'], '"-1"'],
+  ['no block file', ['import-block'], 'expected FILE'],
+  ['a block that is no root', ['block', '0xabc'], '"0xabc"'],
+  ['a transaction that is no txid', ['proof', '5', 'ABC'], '"ABC"'],
+  ['a block store of a fraction', ['start', '--block-store', '0.5'], '--block-store: expected a whole number'],
+  ['no time to ask', ['block', '5', '--timeout', '0'], '--timeout: expected seconds'],
+  ['a peer to ask that is no address', ['proof', '5', '0', '--peer', 'example.org'], '--peer: '],
   ['a gateway that is no URL', ['status', '--url', 'localhost:8645'], '"localhost:8645"'],
 ])('%s is refused in one line with exit code 2', async (_, args, line) => {
   const { exitCode, results, logs } = await call(args)

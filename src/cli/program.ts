@@ -1,14 +1,28 @@
 import { readFile } from 'node:fs/promises'
 import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
 import { parseCall, type Command } from './command.ts'
+import { blockCommand } from './block-command.ts'
 import { exportCommand } from './export-command.ts'
+import { importBlockCommand } from './import-block-command.ts'
 import { importCommand } from './import-command.ts'
+import { proofCommand } from './proof-command.ts'
 import { startCommand } from './start-command.ts'
 import { statusCommand } from './status-command.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { verifyCommand } from './verify-command.ts'
+import { verifyProofCommand } from './verify-proof-command.ts'
 
-const COMMANDS: readonly Command[] = [startCommand, statusCommand, importCommand, exportCommand, verifyCommand]
+const COMMANDS: readonly Command[] = [
+  startCommand,
+  statusCommand,
+  importCommand,
+  exportCommand,
+  verifyCommand,
+  importBlockCommand,
+  blockCommand,
+  proofCommand,
+  verifyProofCommand,
+]
 
 const EXIT_CODES = `Exit codes
   0  done
@@ -21,7 +35,7 @@ Usage
   rushlight COMMAND [FLAGS]
 
 Commands
-${COMMANDS.map((command) => `  ${command.name.padEnd(8)}${command.summary}`).join('\n')}
+${COMMANDS.map((command) => `  ${command.name.padEnd(14)}${command.summary}`).join('\n')}
 
 Flags
   --help     this text; after a command, that command's

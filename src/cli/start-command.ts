@@ -35,6 +35,7 @@ Flags
   --bitcoin-peer HOST:PORT  not in this version
   --announce MULTIADDR  where others reach this gateway, if not where it listens; may be repeated
   --trusted-proxy CIDR  a reverse proxy whose Host and X-Forwarded-For are believed; may be repeated
+  --block-store MIB     most room for blocks kept beside the headers; default 1024
   --no-status           turns /api/status and /metrics off
   --record FILE         writes down all that happens, so that the run can be repeated step by step
   --debug               checks every step against the rules of the core, and ends with the last steps at a broken one
@@ -55,6 +56,7 @@ Example
     'bitcoin-peer': { type: 'string', multiple: true },
     announce: { type: 'string', multiple: true },
     'trusted-proxy': { type: 'string', multiple: true },
+    'block-store': { type: 'string' },
     'no-status': { type: 'boolean' },
     record: { type: 'string' },
     debug: { type: 'boolean' },
@@ -168,7 +170,7 @@ async function openGateway(args: {
   readonly record: ((line: string) => void) | undefined
 }): Promise<Gateway> {
   const { options, handler, log, record } = args
-  const { chain, directory, peers, port, host, announce } = options
+  const { chain, directory, peers, port, host, announce, blockStoreBytesMax } = options
   try {
     return await startGateway({
       chain,
@@ -177,6 +179,7 @@ async function openGateway(args: {
       port,
       host,
       announce,
+      blockStoreBytesMax,
       isAuthority: options.practice !== undefined,
       log,
       record,

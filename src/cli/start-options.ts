@@ -1,9 +1,11 @@
 import { isIP } from 'node:net'
 import { addressProblem, type Chain } from '../nodejs.ts'
 import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
+import { parseBlockStore } from './block-flags.ts'
 import { parseSeconds, parseWhole, type Flags } from './command.ts'
 import { CommandError } from './command-error.ts'
 import { TrustedProxies } from './http-origin.ts'
+import { parsePeer } from './peer-option.ts'
 import { PRACTICE_DIRECTORY_DEFAULT } from './practice-folder.ts'
 
 export const PORT_DEFAULT = 8645
@@ -20,6 +22,8 @@ export interface StartOptions {
   readonly peers: readonly string[]
   readonly announce: readonly string[]
   readonly trustedProxies: TrustedProxies
+  /** Most bytes of blocks kept; undefined for the default. */
+  readonly blockStoreBytesMax: number | undefined
   readonly hasStatus: boolean
   /** Where a recording of the run goes; undefined for none. */
   readonly recordFile: string | undefined
@@ -58,6 +62,7 @@ export function parseStartOptions(flags: Flags): StartOptions {
     peers: flags.texts('peer').map(parsePeer),
     announce: flags.texts('announce').map(parseAnnounce),
     trustedProxies: new TrustedProxies(flags.texts('trusted-proxy')),
+    blockStoreBytesMax: parseBlockStore(flags),
     hasStatus: !flags.isSet('no-status'),
     recordFile: flags.text('record'),
     isDebug: flags.isSet('debug'),
@@ -92,12 +97,6 @@ function parseHost(text: string): string {
   const host = text.replace(/^\[(.*)\]$/, '$1')
   if (isIP(host) !== 0) return host
   throw new CommandError(2, `--host: expected an IP address such as 127.0.0.1 or 0.0.0.0, got ${JSON.stringify(text)}`)
-}
-
-function parsePeer(text: string): string {
-  const problem = addressProblem(text)
-  if (problem === undefined) return text
-  throw new CommandError(2, `--peer: ${problem}`)
 }
 
 function parseAnnounce(text: string): string {

@@ -1,6 +1,7 @@
 import type { Call, Command } from './command.ts'
 import { CommandError, oneLine, type ExitCode } from './command-error.ts'
 import { formatCount, formatDuration } from './progress-line.ts'
+import { alignColumns } from './table.ts'
 
 const URL_DEFAULT = 'http://127.0.0.1:8645'
 /** A gateway answers at once; one that is busy does so between two slices. */
@@ -135,9 +136,4 @@ function statusLines(answer: StatusAnswer): readonly string[] {
     peer.agent ?? '-',
   ])
   return [...rows.map(([name = '', value = '']) => `${name.padEnd(9)} ${value}`), ...alignColumns(table)]
-}
-
-function alignColumns(table: readonly (readonly string[])[]): readonly string[] {
-  const width = (column: number): number => Math.max(...table.map((row) => row[column]?.length ?? 0))
-  return table.map((row) => `  ${row.map((cell, column) => cell.padEnd(width(column))).join('  ')}`.trimEnd())
 }
