@@ -150,6 +150,15 @@ export function describeBlockStore(name: string, makePlace: () => Promise<BlockS
       expect(store).toMatchObject({ sizeBytes: 1_000, blockCount: 10 })
     })
 
+    test('a write that was refused forgets nothing of what was used before', async () => {
+      const blocks = Array.from({ length: 11 }, (_, seed) => makeBlock(seed, 100))
+      for (const block of blocks.slice(0, 10)) await store.write({ blocks: [block] })
+      await readAll(blocks.slice(0, 1))
+      expect(await codesOf(store.write({ blocks: [makeBlock(99, 1_001)] }))).toEqual(['quota-exceeded'])
+      await store.write({ blocks: blocks.slice(10) })
+      expect(await held(blocks)).toEqual([0, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    })
+
     test.each([
       [999, []],
       [1_000, []],

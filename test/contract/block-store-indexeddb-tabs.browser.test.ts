@@ -62,6 +62,8 @@ test('a second tab reads what the first keeps, keeps its own in memory, and says
   expect((await reader.read({ cids: cids.toReversed(), bytesMax: 599 })).map((bytes) => bytes?.length)).toEqual([
     100, 200,
   ])
+  // What the first tab keeps was cut off there, and is not absent.
+  expect((await reader.read({ cids: cids.toReversed(), bytesMax: 299 })).map((bytes) => bytes?.length)).toEqual([100])
 })
 
 test('what a second tab keeps in memory is bounded', async () => {
