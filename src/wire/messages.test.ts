@@ -29,7 +29,7 @@ const nodeInfo: fc.Arbitrary<NodeInfo> = fc.record({
   chain: text(64),
   genesis: root,
   head,
-  serves: fc.subarray(['headers', 'ancestors'] as const),
+  serves: fc.subarray(['headers', 'ancestors', 'outlines'] as const),
   agent: text(64),
 })
 

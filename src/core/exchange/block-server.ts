@@ -1,5 +1,5 @@
 import { assert } from '../assert.ts'
-import type { LoadId } from '../ids.ts'
+import type { Cid, LoadId } from '../ids.ts'
 import {
   BLOCK_BYTES_MAX,
   BLOCK_READ_TIMEOUT_MS,
@@ -78,8 +78,13 @@ export class BlockServer {
       if (refused.sendDontHave) this.#tellAbsent(peer, refused.cid)
       if (evicted === undefined) return
     }
-    const isHeader = this.#context.content?.headerRootOf(want.cid) !== undefined
-    this.#lookFor(ledger.add(peer, want, isHeader))
+    this.#lookFor(ledger.add(peer, want, this.#isInTree(want.cid)))
+  }
+
+  /** A header that was never synced may still be in the store, imported with its block. */
+  #isInTree(cid: Cid): boolean {
+    const root = this.#context.content?.headerRootOf(cid)
+    return root !== undefined && this.#context.tree.has(root)
   }
 
   /** Headers and what may not be served are settled at once; the rest waits for the next look-up. */

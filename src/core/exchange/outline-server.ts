@@ -1,11 +1,9 @@
-import type { HeaderTree } from '../chain.ts'
 import type { Effect } from '../effect.ts'
 import type { ConnectionId, LoadId, PeerId, RequestId } from '../ids.ts'
 import { BLOCK_READ_TIMEOUT_MS, OUTLINE_BYTES_PER_MESSAGE_MAX, OUTLINES_PER_PEER_MAX } from '../limits.ts'
 import type { GetBlockOutline, SyncMessage } from '../message.ts'
 
 export interface OutlineServerOptions {
-  readonly tree: HeaderTree
   readonly effects: Effect[]
   readonly nextLoad: () => LoadId
   /** Blocks are kept and exchanged here. */
@@ -40,7 +38,7 @@ export class OutlineServer {
       this.#answer(connection, { type: 'refused', request, reason: 'busy' })
       return
     }
-    if (!this.#options.isServing || this.#options.tree.summary(root) === undefined) {
+    if (!this.#options.isServing) {
       this.#answer(connection, { type: 'block-outline', request, totalBytes: 0, bytes: new Uint8Array(0) })
       return
     }
