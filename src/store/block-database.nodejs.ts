@@ -252,7 +252,7 @@ const STATEMENTS = {
   useByKey: 'UPDATE entries SET used = ? WHERE key = ? AND used IS NOT NULL',
   pin: 'INSERT OR IGNORE INTO pins VALUES (?, ?)',
   pinOf: 'SELECT 1 FROM pins WHERE entry = ? LIMIT 1',
-  pinnedBy: 'SELECT id, key, sizeBytes, used FROM pins JOIN entries ON id = entry WHERE root = ?',
+  pinnedBy: 'SELECT id, key, sizeBytes, used FROM pins JOIN entries ON id = entry WHERE root = ? ORDER BY key',
   unpin: 'DELETE FROM pins WHERE root = ?',
   unpinEntry: 'DELETE FROM pins WHERE entry = ?',
   setTotals: 'UPDATE state SET sizeBytes = ?, pinnedBytes = ?, blockCount = ?, nextUse = ?',

@@ -21,6 +21,7 @@ export interface BlockRows {
   /** A row that is there already is replaced, and stays pinned where it was. */
   write(args: { readonly rows: readonly BlockRow[]; readonly pin: Root | undefined }): Promise<void>
   drop(keys: readonly string[]): Promise<void>
+  /** Of what was pinned together the first by key gives way first. */
   unpin(root: Root): Promise<void>
   readonly sizeBytes: number
   /** Outlines are not counted. */

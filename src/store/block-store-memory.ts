@@ -83,7 +83,7 @@ export class MemoryBlockRows implements BlockRows {
 
   async unpin(root: Root): Promise<void> {
     this.#checkOpen('write-failed')
-    for (const key of [...(this.#keysByPin.get(root) ?? [])]) {
+    for (const key of [...(this.#keysByPin.get(root) ?? [])].sort()) {
       const row = this.#remove(key)
       if (row === undefined) continue
       const pins = new Set(row.pins)

@@ -81,7 +81,9 @@ export class BlockModel {
   }
 
   unpin(root: Root): void {
-    const unpinned = this.#rows.filter(({ pins }) => pins.has(root))
+    const unpinned = this.#rows
+      .filter(({ pins }) => pins.has(root))
+      .sort((one, other) => (one.block.cid < other.block.cid ? -1 : 1))
     const others = this.#rows.filter(({ pins }) => !pins.has(root))
     this.#rows = [
       ...others,
