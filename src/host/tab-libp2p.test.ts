@@ -18,7 +18,7 @@ const ECHO = '/echo/1.0.0'
 const stops: (() => void | Promise<void>)[] = []
 
 afterEach(async () => {
-  await Promise.all(stops.splice(0).map((stop) => stop()))
+  await Promise.all(stops.splice(0).map(async (stop) => stop()))
 })
 
 async function start(parts: Partial<Libp2pParts> = {}): Promise<Libp2pCore> {
@@ -76,7 +76,8 @@ function closed(target: Pick<Connection, 'status' | 'addEventListener'>): Promis
 }
 
 test.each(['dials', 'is dialled'])('a stock libp2p that %s learns who we are and what we speak', async (direction) => {
-  const [tab, stranger] = await Promise.all([start(), startStranger()])
+  const listen = direction === 'dials' ? [`/memory/${crypto.randomUUID()}`] : []
+  const [tab, stranger] = await Promise.all([start({ listen }), startStranger()])
   const learnt = [identified(stranger), identified(tab)] as const
   const from: Libp2pCore = direction === 'dials' ? stranger : tab
   const to: Libp2pCore = direction === 'dials' ? tab : stranger
@@ -192,6 +193,32 @@ test('a transport that ignores the signal does not hold up a dial, and what it b
   release()
   await closed(await late)
   expect(tab.getConnections()).toEqual([])
+})
+
+test('stop ends an upgrade that is under way', async () => {
+  const { signal } = new AbortController()
+  let upgrade: Promise<void> | undefined
+  let tell: (raw: MultiaddrConnection) => void = () => {}
+  const begun = new Promise<MultiaddrConnection>((resolve) => (tell = resolve))
+  const mistaken: Libp2pParts['transports'][number] = (components) => {
+    const { upgrader } = components
+    // Now both wait for the other one to begin.
+    const upgradeOutbound: typeof upgrader.upgradeOutbound = async (raw: MultiaddrConnection) => {
+      upgrade = upgrader.upgradeInbound(raw, { signal })
+      tell(raw)
+      return new Promise(() => {})
+    }
+    const transport = memory()(components)
+    const dial = transport.dial.bind(transport)
+    transport.dial = (address) =>
+      dial(address, { signal, upgrader: Object.assign(Object.create(upgrader), { upgradeOutbound }) })
+    return transport
+  }
+  const [tab, other] = await Promise.all([start({ transports: [mistaken] }), start()])
+  const dial = tab.dial(addressOf(other))
+  const raw = await begun
+  await Promise.all([expect(upgrade).rejects.toThrow('stopped'), expect(dial).rejects.toThrow('stopped'), tab.stop()])
+  expect(raw.status).toBe('aborted')
 })
 
 test('of connections that say nothing one too many is refused, and stop ends the others at once', async () => {

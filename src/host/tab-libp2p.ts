@@ -128,10 +128,7 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
     let problem: unknown = new NotFoundError('no valid addresses')
     for (const address of addresses) {
       try {
-        const connection = await orAborted(this.#transports.dial(address, { signal }), signal)
-        // Whoever gave up in the meantime has been told that there is none.
-        signal.throwIfAborted()
-        return connection
+        return await orAborted(this.#transports.dial(address, { signal }), signal)
       } catch (error) {
         signal.throwIfAborted()
         problem = error
