@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { expect, vi } from 'vitest'
 import type { HostEvent } from '../src/core/event.ts'
 import type { ConnectionId } from '../src/core/ids.ts'
-import { plan, TIME_STEP_MS, World, type Plan } from './hostile-libp2p.ts'
+import { TIME_STEP_MS, World } from './hostile-libp2p.ts'
+import { plan, type Plan } from './hostile-plan.ts'
 
 /** host.ts: `stop` resolves within 3 s. */
 const STOP_MS_MAX = 3_000
@@ -59,7 +60,17 @@ function expectOrder(events: readonly HostEvent[]): void {
 }
 
 /** host.ts, obligation 2. */
-function expectEnds({ events, dialIds, requests }: World): void {
+function expectEnds({ events, admitted, dialIds, requests, sends }: World): void {
+  for (const { connection, sequence } of sends) {
+    const ends = events.filter(
+      (event) =>
+        (event.type === 'exchange-sent' || event.type === 'exchange-send-failed') && event.sequence === sequence,
+    )
+    expect(ends, `ends of message ${sequence} to ${connection}`).toHaveLength(1)
+  }
+  for (const event of events) {
+    if (event.type === 'exchange-received') expect(admitted).toContain(event.connection)
+  }
   for (const dial of dialIds) {
     const ends = events.filter((event) => 'dial' in event && event.dial === dial)
     expect(ends, `ends of dial ${dial}`).toHaveLength(1)

@@ -2,10 +2,12 @@
  * What libp2p, remote peers and the core may do to the adapter, in any order: fast-check's scheduler picks the next thing
  * that happens, the passing of time included.
  */
-import fc from 'fast-check'
+import type fc from 'fast-check'
 import { vi } from 'vitest'
 import type { HostEvent, MessageReceived } from '../src/core/event.ts'
+import type { ExchangeReceived } from '../src/core/exchange/exchange-event.ts'
 import { toDialId, toRequestId, type ConnectionId, type DialId, type RequestId } from '../src/core/ids.ts'
+import { BITSWAP_PROTOCOL } from '../src/host/exchange-outbound.ts'
 import { HANDSHAKE_PROTOCOL } from '../src/host/handshakes.ts'
 import type { Host, HostSink } from '../src/host/host.ts'
 import { hostOver } from '../src/host/libp2p-host.ts'
@@ -15,10 +17,12 @@ import { encodeNodeInfo } from '../src/wire/node-info.ts'
 import { encodeSyncMessage } from '../src/wire/sync-message.ts'
 import { FakeConnection, FakeLibp2p, namedError, OTHER_PEERS } from './fake-libp2p.ts'
 import type { FakeDial, PeerStream, StreamOpening } from './fake-libp2p.ts'
+import type { Ask, ConnectionPlan, Hint, Plan, RemoteStream } from './hostile-plan.ts'
 import { HEADER_BYTES, INFO } from './interop/libp2p-scripted.ts'
 
 const DIAL_TIMEOUT_MS = 15_000
 const HANDSHAKE_TIMEOUT_MS = 10_000
+const SEND_TIMEOUT_MS = 10_000
 /** Each deadline of the adapter has passed by the first of these, and twice by the second. */
 const LATE_SECOND = 16
 const QUIET_SECONDS = 40
@@ -26,86 +30,12 @@ const QUIET_SECONDS = 40
 const SETTLE_STEPS = 60
 export const TIME_STEP_MS = 250
 
-/** What happens to a connection, in any order: an open event may come after the close, twice, or never. */
-const HINTS = [
-  'open-event',
-  'list',
-  'unlist',
-  'dies',
-  'close-event',
-  'close-event first',
-  'identified',
-  'peer-disconnect',
-] as const
-/** What the remote does on a stream: of its own to us, or of ours. */
-const REMOTE_STREAMS = ['answers', 'says half', 'says garbage', 'is silent', 'ends', 'resets'] as const
-const OPENINGS = [...REMOTE_STREAMS, 'never opens', 'is unsupported', 'opens late', 'opens though given up'] as const
-const DIAL_ENDS = [
-  'opens',
-  'opens',
-  'opens dead',
-  'opens though given up',
-  'finds the other',
-  'fails',
-  'hangs',
-] as const
-const CLOSINGS = ['at once', 'late', 'hangs'] as const
-const ASKS = ['ask', 'ask', 'answer', 'send', 'close', 'cancel', 'second', 'second', 'eleven seconds'] as const
-
-interface ConnectionPlan {
-  readonly peer: number
-  readonly isLimited: boolean
-  /** Of the library's two listeners for a new connection ours came first. */
-  readonly isToldBeforeListed: boolean
-  readonly hints: readonly (typeof HINTS)[number][]
-  readonly streams: readonly { readonly isHandshake: boolean; readonly does: (typeof REMOTE_STREAMS)[number] }[]
-  readonly closing: (typeof CLOSINGS)[number]
-  /** What follows its death, if anything does. */
-  readonly epilogue: readonly ('close-event' | 'unlist')[]
+/** Frames that an honest peer may say on each. */
+const WORDS: Readonly<Record<string, Uint8Array>> = {
+  [HANDSHAKE_PROTOCOL]: encodeFrame(encodeNodeInfo(INFO)),
+  [SYNC_PROTOCOL]: encodeFrame(encodeSyncMessage({ type: 'ping', request: toRequestId(1) })),
+  [BITSWAP_PROTOCOL]: encodeFrame(Uint8Array.of(0x28, 5)),
 }
-
-export interface Plan {
-  /** There before we listen. */
-  readonly early: readonly ConnectionPlan[]
-  readonly inbound: readonly ConnectionPlan[]
-  readonly dials: readonly {
-    readonly end: (typeof DIAL_ENDS)[number]
-    readonly namesPeer: boolean
-    readonly connection: ConnectionPlan
-  }[]
-  readonly asks: readonly { readonly type: (typeof ASKS)[number]; readonly which: number }[]
-  readonly openings: readonly (typeof OPENINGS)[number][]
-  /** Promise steps between a turn of the scheduler and what happens in it, so that things fall between ours. */
-  readonly gaps: readonly number[]
-  readonly isStoppedInTheMiddle: boolean
-  readonly doesStopHang: boolean
-}
-
-const connectionPlan: fc.Arbitrary<ConnectionPlan> = fc.record({
-  peer: fc.nat({ max: OTHER_PEERS.length - 1 }),
-  isLimited: fc.integer({ min: 0, max: 7 }).map((dice) => dice === 0),
-  isToldBeforeListed: fc.boolean(),
-  hints: fc.array(fc.constantFrom(...HINTS), { maxLength: 5 }),
-  streams: fc.array(fc.record({ isHandshake: fc.boolean(), does: fc.constantFrom(...REMOTE_STREAMS) }), {
-    maxLength: 3,
-  }),
-  closing: fc.constantFrom(...CLOSINGS),
-  epilogue: fc.array(fc.constantFrom('close-event', 'unlist'), { maxLength: 3 }),
-})
-
-export const plan: fc.Arbitrary<Plan> = fc.record({
-  early: fc.array(connectionPlan, { maxLength: 2 }),
-  inbound: fc.array(connectionPlan, { maxLength: 3 }),
-  dials: fc.array(
-    fc.record({ end: fc.constantFrom(...DIAL_ENDS), namesPeer: fc.boolean(), connection: connectionPlan }),
-    { maxLength: 3 },
-  ),
-  asks: fc.array(fc.record({ type: fc.constantFrom(...ASKS), which: fc.nat({ max: 5 }) }), { maxLength: 10 }),
-  openings: fc.array(fc.constantFrom(...OPENINGS), { minLength: 1, maxLength: 4 }),
-  gaps: fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 5 }),
-  isStoppedInTheMiddle: fc.boolean(),
-  doesStopHang: fc.boolean(),
-})
 
 /** Carries a plan out and writes down what the core was told. */
 export class World implements HostSink {
@@ -119,6 +49,9 @@ export class World implements HostSink {
   /** Streams that came over a connection which the core had not been told of by then. */
   readonly unheard: string[] = []
   readonly requests: { readonly connection: ConnectionId; readonly request: RequestId }[] = []
+  readonly sends: { readonly connection: ConnectionId; readonly sequence: number }[] = []
+  /** Nothing of the exchange comes from any other. */
+  readonly admitted = new Set<ConnectionId>()
   readonly host: Host
   readonly libp2p = new FakeLibp2p()
   readonly #plan: Plan
@@ -147,7 +80,7 @@ export class World implements HostSink {
     this.events.push(event)
   }
 
-  async offer(event: MessageReceived): Promise<void> {
+  async offer(event: MessageReceived | ExchangeReceived): Promise<void> {
     this.events.push(event)
     await this.#scheduler.schedule(Promise.resolve(), 'there is room')
   }
@@ -248,8 +181,7 @@ export class World implements HostSink {
     if (plan.isToldBeforeListed) this.libp2p.emit('connection:open', connection)
     this.libp2p.listed.add(connection)
     for (const hint of plan.hints) this.#later(`${hint} of ${id}`, () => this.#hint(connection, hint))
-    for (const { isHandshake, does } of plan.streams) {
-      const protocol = isHandshake ? HANDSHAKE_PROTOCOL : SYNC_PROTOCOL
+    for (const { protocol, does } of plan.streams) {
       this.#later(`a stream on ${id}`, () => {
         this.#converse(this.libp2p.accept(connection, protocol), protocol, does)
         const isDue = connection.status === 'open' && !this.mayBeClosed.has(id) && this.stopped === undefined
@@ -259,7 +191,7 @@ export class World implements HostSink {
     return connection
   }
 
-  #hint(connection: FakeConnection, hint: (typeof HINTS)[number]): void {
+  #hint(connection: FakeConnection, hint: Hint): void {
     switch (hint) {
       case 'open-event':
         return this.libp2p.emit('connection:open', connection)
@@ -299,10 +231,10 @@ export class World implements HostSink {
     })
   }
 
-  #converse(stream: PeerStream, protocol: string, does: (typeof REMOTE_STREAMS)[number]): void {
+  #converse(stream: PeerStream, protocol: string, does: RemoteStream): void {
     if (protocol === HANDSHAKE_PROTOCOL) this.handshakeStreams.push(stream)
-    const message = encodeSyncMessage({ type: 'ping', request: toRequestId(1) })
-    const bytes = encodeFrame(protocol === HANDSHAKE_PROTOCOL ? encodeNodeInfo(INFO) : message)
+    const bytes = WORDS[protocol] ?? new Uint8Array()
+    if (does === 'reads nothing') stream.writableNeedsDrain = true
     this.#later('the remote speaks', () => {
       if (does === 'answers') stream.receive(bytes)
       else if (does === 'says half') stream.receive(bytes.subarray(0, bytes.length / 2))
@@ -348,7 +280,7 @@ export class World implements HostSink {
     })
   }
 
-  #ask(type: (typeof ASKS)[number], which: number): void {
+  #ask(type: Ask, which: number): void {
     if (type === 'second') this.#dueMs += 1_000
     else if (type === 'eleven seconds') this.#dueMs += 11_000
     if (this.stopped !== undefined) return
@@ -360,6 +292,13 @@ export class World implements HostSink {
       const request = toRequestId(this.requests.length + 1)
       this.requests.push({ connection, request })
       this.host.perform({ type: 'request-handshake', connection, request, info: INFO, timeoutMs: HANDSHAKE_TIMEOUT_MS })
+    } else if (type === 'exchange') {
+      this.#exchange(connection)
+    } else if (type === 'admit') {
+      this.admitted.add(connection)
+      this.host.perform({ type: 'admit-exchange', connection })
+    } else if (type === 'give up') {
+      this.host.perform({ type: 'reset-exchange', connection })
     } else if (type === 'answer') {
       for (const event of this.events.filter(({ type }) => type === 'handshake-requested')) {
         if (event.type !== 'handshake-requested') continue
@@ -373,6 +312,22 @@ export class World implements HostSink {
       this.askedToClose.add(connection)
       this.host.perform({ type: 'close-connection', connection, reason: 'unresponsive' })
     }
+  }
+
+  /** One at a time, and nothing on a connection that the core has asked to close. */
+  #exchange(connection: ConnectionId): void {
+    const isAnswered = this.events.some(
+      (event) =>
+        (event.type === 'exchange-sent' || event.type === 'exchange-send-failed') &&
+        event.sequence === this.sends.findLast((send) => send.connection === connection)?.sequence,
+    )
+    const isFirst = !this.sends.some((send) => send.connection === connection)
+    if (this.askedToClose.has(connection) || !(isFirst || isAnswered)) return
+    const sequence = this.sends.length
+    this.sends.push({ connection, sequence })
+    const lists = { wants: [], cancels: [], blocks: [], haves: [], dontHaves: [] }
+    const message = { ...lists, isFullWantlist: true, pendingBytes: 0 }
+    this.host.perform({ type: 'send-exchange', connection, sequence, message, timeoutMs: SEND_TIMEOUT_MS })
   }
 
   /** As the core knows them. */
