@@ -45,7 +45,7 @@ export interface BitcoinLinkContext {
   readonly nowMs: () => number
   readonly isOwnNonce: (nonce: bigint) => boolean
   readonly onAddresses: (addresses: readonly HeardAddress[]) => void
-  /** A whole block with witnesses; undefined when we do not have it. */
+  /** A whole block with witnesses; undefined when we do not have it. Never rejects. */
   readonly blockOf: (root: Root) => Promise<Uint8Array | undefined>
 }
 
@@ -306,7 +306,9 @@ export class BitcoinLink {
     await this.#offer({ type: 'pong', request }, payload.length)
   }
 
+  /** Of strangers who dialled us we did not ask, and do not want, any. */
   #takeAddresses(addresses: readonly HeardAddress[]): void {
+    if (this.#options.direction === 'inbound') return
     const room = ADDRESSES_PER_CONNECTION_MAX - this.#addressCount
     this.#addressCount += addresses.length
     if (room > 0) this.#context.onAddresses(addresses.slice(0, room))

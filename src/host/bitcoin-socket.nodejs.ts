@@ -48,7 +48,7 @@ export class BitcoinSocket {
     const { network, isWanted } = options
     this.#reader = new BitcoinMessageReader({ magic: network.magic, isWanted, doubleSha256 })
     this.#socket.setNoDelay(true)
-    // Read errors end the loop below; that of a write is followed by `close` all the same.
+    // Every error is followed by `close`.
     this.#socket.on('error', () => {})
     this.#socket.once('close', () => options.onClosed())
     void this.#read()
@@ -83,18 +83,17 @@ export class BitcoinSocket {
     if (isSlow || (this.#closeByMs !== undefined && nowMs >= this.#closeByMs)) this.destroy()
   }
 
-  /** `destroy` ends the loop. */
   async #read(): Promise<void> {
-    try {
-      for await (const chunk of this.#socket as AsyncIterable<Uint8Array>) {
-        if (this.#closeByMs !== undefined) continue
-        this.#reader.push(chunk)
+    for await (const chunk of chunksOf(this.#socket)) {
+      if (this.#closeByMs !== undefined) continue
+      this.#reader.push(chunk)
+      try {
         await this.#takeMessages()
-        if (this.#reader.isInMessage) this.#beganMs ??= this.#options.nowMs()
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error
+        return this.#misbehaved(error)
       }
-    } catch (error) {
-      if (error instanceof WireError) this.#misbehaved(error)
-      else if (!this.#socket.destroyed) throw error
+      if (this.#reader.isInMessage) this.#beganMs ??= this.#options.nowMs()
     }
   }
 
@@ -127,5 +126,14 @@ export class BitcoinSocket {
     const other = BITCOIN_WIRE_NETWORKS.find((candidate) => candidate.magic === magic)
     if (other === undefined) onMisbehaved('undecodable', error.message)
     else onMisbehaved('wrong-chain', `expected a peer on ${network.chain}, got one on ${other.chain}`)
+  }
+}
+
+/** What comes until the connection ends, one way or another. */
+async function* chunksOf(socket: Socket): AsyncGenerator<Uint8Array> {
+  try {
+    yield* socket as AsyncIterable<Uint8Array>
+  } catch {
+    // `close` follows, and says so.
   }
 }

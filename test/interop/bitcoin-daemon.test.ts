@@ -1,12 +1,15 @@
 /** Light nodes and a real bitcoind on regtest. */
 import { createHash } from 'node:crypto'
 import { createServer, connect, type AddressInfo } from 'node:net'
-import { afterEach, expect } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { toConnectionId, toRoot } from '../../src/core/ids.ts'
-import { BitcoinDaemon, testWithBitcoind, type BitcoinDaemonOptions } from './bitcoin-daemon.ts'
+import { BitcoinDaemon, BITCOIND_MISSING, hasBitcoind, type BitcoinDaemonOptions } from './bitcoin-daemon.ts'
 import { chainOf, rootOf, slice } from './bitcoin-fake-peer.ts'
 import { startBitcoinLightNode, type BitcoinLightNode } from './bitcoin-light-node.ts'
-import { until, untilHead } from './light-nodes.ts'
+import { startCounted, until, untilHead } from './light-nodes.ts'
+
+if (!hasBitcoind) console.error(`tests skipped: ${BITCOIND_MISSING}`)
+const testWithBitcoind = hasBitcoind ? test : (test.skip as typeof test)
 
 const daemons: BitcoinDaemon[] = []
 const lightNodes: BitcoinLightNode[] = []
@@ -144,6 +147,24 @@ testWithBitcoind('a bitcoind that dials us syncs its headers from us, and follow
   lightNode.submitHeaders(slice(chain, 5_000))
   await untilHeaderCount(daemon, 5_003)
   expect(lightNode.snapshot().peers).toMatchObject([{ direction: 'inbound', state: 'ready', strikes: 0 }])
+})
+
+testWithBitcoind('a block that bitcoind finds reaches a light node behind a gateway', async () => {
+  const daemon = await startDaemon()
+  await daemon.mine(3_000)
+  const { lightNode: gateway } = await startLightNode({ peers: [daemon.address], isGateway: true })
+  await gateway.ready()
+  const { lightNode } = await startCounted({ peers: [...gateway.addresses] })
+  try {
+    await lightNode.ready()
+    expect(lightNode.head.height).toBe(3_000)
+    await untilHead(lightNode, await daemon.mine(1))
+    await daemon.call('invalidateblock', await daemon.call<string>('getblockhash', 2_990))
+    await untilHead(lightNode, await daemon.mine(20, 'fork'))
+    expect(new Set(gateway.snapshot().peers.map(({ transport }) => transport))).toEqual(new Set(['bitcoin-tcp', 'tcp']))
+  } finally {
+    await lightNode.stop()
+  }
 })
 
 async function untilHeaderCount(daemon: BitcoinDaemon, count: number): Promise<void> {

@@ -55,7 +55,7 @@ test('the DNS seeds name peers, of each network group one is dialled, and who wa
   for (const slot of [1, 2, 3]) rig.dial(`bitcoin://any/${slot}`)
   const peers = [await listener.accept(), await listener.accept()]
   const groups = peers.map(({ socket }) => socket.localAddress?.split('.', 2).join('.'))
-  expect(groups.sort()).toEqual(['127.0', '127.1'])
+  expect(new Set(groups)).toEqual(new Set(['127.0', '127.1']))
   expect(await rig.until('dial-failed')).toMatchObject({
     failure: 'unreachable',
     detail: 'no Bitcoin peer to try now: 3 addresses are known',
@@ -66,7 +66,7 @@ test('the DNS seeds name peers, of each network group one is dialled, and who wa
   const first = await rig.until('handshake-answered')
   await rig.until('handshake-answered', rig.events.indexOf(first) + 1)
   const addresses = peers.map(({ socket }) => `${socket.localAddress}:${listener.port}`)
-  expect([...saved()].sort()).toEqual(addresses.sort())
+  expect(new Set(saved())).toEqual(new Set(addresses))
 })
 
 test('addresses that were kept are tried before any seed is asked', async () => {

@@ -29,7 +29,7 @@ const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 const message = (command: string, payload: Uint8Array): Uint8Array =>
   encodeBitcoinMessage({ magic: MAGIC, command, payload, doubleSha256 })
 
-function read(chunks: readonly Uint8Array[], isWanted = (_: string): boolean => true): BitcoinMessage[] {
+function read(chunks: readonly Uint8Array[], isWanted: (command: string) => boolean = () => true): BitcoinMessage[] {
   const reader = new BitcoinMessageReader({ magic: MAGIC, isWanted, doubleSha256 })
   const messages: BitcoinMessage[] = []
   for (const chunk of chunks) {
