@@ -11,7 +11,8 @@ const UNWRITTEN_USES_MAX = 512
 
 /**
  * Two tables, because a change of a row writes all of it, and when a block was used last changes often. `used` is a
- * number that grows with every use, and NULL in what is pinned.
+ * number that grows with every use, and NULL in what is pinned. `bytes` may be NULL because Node.js 22 hands over no bytes
+ * at all as that.
  */
 const TABLES = `
   CREATE TABLE state (
@@ -20,7 +21,7 @@ const TABLES = `
   );
   CREATE TABLE entries (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, sizeBytes INTEGER NOT NULL, used INTEGER);
   CREATE INDEX entriesByUse ON entries (used) WHERE used IS NOT NULL;
-  CREATE TABLE contents (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+  CREATE TABLE contents (id INTEGER PRIMARY KEY, bytes BLOB);
   CREATE TABLE pins (root TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (root, entry)) WITHOUT ROWID;
   CREATE INDEX pinsByEntry ON pins (entry);
   PRAGMA user_version = ${VERSION};
@@ -95,7 +96,7 @@ export class BlockDatabase {
       sizeBytes += entry?.sizeBytes ?? 0
       if (sizeBytes > args.bytesMax && found.length > 0) break
       const row = entry === undefined ? undefined : this.#statements.content.get(entry.id)
-      found.push(row === undefined ? undefined : (row['bytes'] as Uint8Array))
+      found.push(row === undefined ? undefined : ((row['bytes'] as Uint8Array | null) ?? new Uint8Array(0)))
       if (entry === undefined || entry.used === null) continue
       this.#unwrittenUses.delete(key)
       this.#unwrittenUses.add(key)
