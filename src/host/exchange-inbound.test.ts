@@ -156,11 +156,13 @@ test('two frames of 4 MiB are read at once; a third waits until one of them is d
   const payloads = [1, 2, 3].map((index) => message(index, EXCHANGE_MESSAGE_BYTES_MAX - 20))
   const streams = payloads.map((payload) => {
     const stream = setup.open()
+    stream.receive(encodeFrame(message(0)))
     stream.receive(encodeVarint(payload.length))
     stream.receive(payload.subarray(0, 1000))
     return stream
   })
   await settled()
+  expect(setup.offered.splice(0)).toEqual([0, 0, 0])
   expect(streams.map(({ readStatus }) => readStatus)).toEqual(['readable', 'readable', 'paused'])
   streams[1]?.receive(payloads[1]?.subarray(1000) ?? new Uint8Array())
   await settled()

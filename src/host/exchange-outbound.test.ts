@@ -90,11 +90,13 @@ test('a message is sent when its last byte has left, and not before', async () =
   await setup.send(2)
   // The window opens, and not far enough.
   stream.writeBufferLength = 10
+  stream.writableNeedsDrain = false
   stream.dispatchEvent(new Event('drain'))
   await settled()
   expect(setup.told).toEqual(['1 sent'])
   // All is with the muxer, which is full itself.
   stream.writeBufferLength = 0
+  stream.writableNeedsDrain = true
   stream.dispatchEvent(new Event('idle'))
   await settled()
   expect(setup.told).toEqual(['1 sent'])

@@ -178,6 +178,7 @@ test.each([
     Uint8Array.of(0x0a, 0x80, 0x80, 0x80, 0x80, 0x10),
     'expected a field and a length of 32 bits',
   ],
+  ['a length of 36 bits', Uint8Array.of(0x0a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01), 'expected a field and a length'],
   ['a number of 11 bytes', Uint8Array.of(0x28, ...new Uint8Array(11).fill(0xff)), 'expected a varint of at most 10'],
 ])('%s is no message', (_name, bytes, message) => {
   expect(() => decodeBitswapMessage(bytes)).toThrow(WireError)
