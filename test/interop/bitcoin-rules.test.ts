@@ -290,19 +290,18 @@ test('a message that trickles in is cut off, without a strike', async () => {
   expect(rig.typesOf(connection)).not.toContain('peer-misbehaved')
 })
 
-test('whole messages may come as slowly as they like', async () => {
-  const { rig, peer } = await metPeer({ forTests: { ...QUICK, messageTimeoutMs: 50 } })
+test('messages may follow one another for ever, each begun before the last is worked off', async () => {
+  const { rig, peer, connection } = await metPeer({ forTests: { ...QUICK, messageTimeoutMs: 500 } })
   const startMs = performance.now()
-  let count = 0
-  while (performance.now() - startMs < 200) {
-    peer.send('inv', encodeInventory([]))
-    peer.send('ping', new Uint8Array(8).fill(count))
-    const { request } = (await rig.until('message-received', rig.events.length)).message as { request: number }
-    const { connection } = await rig.until('connection-opened')
-    rig.send(connection, { type: 'pong', request: toRequestId(request) })
-    expect(await peer.receive('pong')).toEqual(new Uint8Array(8).fill(count++))
+  const pingOf = (count: number): Uint8Array => encode('ping', new Uint8Array(8).fill(count))
+  peer.sendBytes(pingOf(0).subarray(0, 10))
+  for (let count = 0; performance.now() - startMs < 1_000; count += 1) {
+    const from = rig.events.length
+    peer.sendBytes(Buffer.concat([pingOf(count).subarray(10), pingOf(count + 1).subarray(0, 10)]))
+    const { message } = await rig.until('message-received', from)
+    if (message.type === 'ping') rig.send(connection, { type: 'pong', request: message.request })
+    expect(await peer.receive('pong')).toEqual(new Uint8Array(8).fill(count))
   }
-  expect(rig.events.map(({ type }) => type)).not.toContain('connection-closed')
 })
 
 test('a handshake that is not answered in time fails, and a stranger who says nothing is closed', async () => {
