@@ -1,5 +1,5 @@
 /** Rushlight in a browser tab. */
-import type { Chain, LightNode, LightNodeOptions, Log, StoreOption, TransportName } from './driver/api.ts'
+import type { Chain, LightNode, LightNodeOptions, StoreOption, TransportName } from './driver/api.ts'
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
@@ -10,8 +10,9 @@ import { addressProblem } from './host/address.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
 import { createTabLibp2p } from './host/tab-libp2p.ts'
 import { browserTransports } from './host/transports.browser.ts'
+import { createIndexedDbBlockStore } from './store/block-store-indexeddb.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
-import type { BlockStore } from './store/block-store.ts'
+import type { BlockStore, BlockStoreOptions } from './store/block-store.ts'
 import { createIndexedDbStore } from './store/indexeddb.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { HeaderStore } from './store/store.ts'
@@ -53,7 +54,12 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     maxPeers,
     store,
     storeReason,
-    blockStore: blockStoreFor(chain, options.blockStoreBytesMax ?? BLOCK_STORE_BYTES_MAX, log),
+    blockStore: blockStoreBeside(store, {
+      chain: chain.id,
+      sizeBytesMax: options.blockStoreBytesMax ?? BLOCK_STORE_BYTES_MAX,
+      rehash: createRehash(HASHERS),
+      onWarning: (detail) => log('block-dropped', { detail }),
+    }),
     cidOf: createCidOf(HASHERS),
     host,
     seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
@@ -71,9 +77,9 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   return lightNode
 }
 
-function blockStoreFor(chain: Chain, sizeBytesMax: number, log: Log): BlockStore {
-  const onWarning = (detail: string): void => log('block-dropped', { detail })
-  return createMemoryBlockStore({ chain: chain.id, sizeBytesMax, rehash: createRehash(HASHERS), onWarning })
+/** Blocks are kept where headers are: what does not work for the one does not for the other. */
+function blockStoreBeside(store: HeaderStore, options: BlockStoreOptions): BlockStore {
+  return store.kind === 'indexeddb' ? createIndexedDbBlockStore(options) : createMemoryBlockStore(options)
 }
 
 /** IndexedDB where it works; memory, with the reason, where it does not. */
