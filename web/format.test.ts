@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asSentence, formatAge, formatBytes, formatChain, formatDuration, shorten } from './format.ts'
+import { asSentence, formatAge, formatBytes, formatChain, formatCoins, formatDuration, shorten } from './format.ts'
 
 test('bytes', () => {
   expect([0, 999, 1000, 9949, 9950, 999_499, 999_500, 74_009_920].map(formatBytes)).toEqual([
@@ -11,6 +11,17 @@ test('bytes', () => {
     '999 kB',
     '1.0 MB',
     '74 MB',
+  ])
+})
+
+test('coins, to the last satoshi and no further than need be', () => {
+  expect([0n, 1n, 154_727n, 5_000_000_000n, 5_001_750_000n, 2_099_999_997_690_000n].map(formatCoins)).toEqual([
+    '0 BTC',
+    '0.00000001 BTC',
+    '0.00154727 BTC',
+    '50 BTC',
+    '50.0175 BTC',
+    '20,999,999.9769 BTC',
   ])
 })
 

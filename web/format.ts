@@ -20,6 +20,16 @@ export function formatBytes(sizeBytes: number): string {
   return `${unit > 0 && value < 9.95 ? value.toFixed(1) : formatNumber(Math.round(value))} ${units[unit]}`
 }
 
+const SATOSHI_PER_COIN = 100_000_000n
+
+/** `50 BTC`, `0.00012345 BTC`: satoshi as coins. */
+export function formatCoins(satoshi: bigint): string {
+  const fraction = String(satoshi % SATOSHI_PER_COIN)
+    .padStart(8, '0')
+    .replace(/0+$/, '')
+  return `${numberFormat.format(satoshi / SATOSHI_PER_COIN)}${fraction === '' ? '' : `.${fraction}`} BTC`
+}
+
 /** `less than a second`, `12 s`, `3 min`, `2 h 5 min`, `4 days`, `17 years`. */
 export function formatDuration(seconds: number): string {
   if (seconds < 1) return 'less than a second'

@@ -35,7 +35,7 @@ const TRUST_WORDS: Readonly<Record<Trust, { readonly name: string; readonly mean
   },
 }
 
-/** The head: height, root, age, how it came to be believed, and how many peers delivered it. */
+/** The head: height, root, age, how it came to be believed, and how many peers delivered it. Dispatches `block-chosen` with its root. */
 export class RushlightHead extends LitElement {
   static override readonly properties: PropertyDeclarations = {
     snapshot: { attribute: false },
@@ -108,6 +108,7 @@ export class RushlightHead extends LitElement {
           <button type="button" @click=${this.#copyRoot}>
             Copy<span class="visually-hidden"> the block hash</span>
           </button>
+          <button type="button" @click=${this.#open}>Open<span class="visually-hidden"> the block</span></button>
           <span role="status">${this.copyNote}</span>
         </dd>
         <dt>Made</dt>
@@ -121,6 +122,10 @@ export class RushlightHead extends LitElement {
         <dt>Peers</dt>
         <dd id="confirmed">${renderConfirmedBy(head)}</dd>
       </dl>`
+  }
+
+  readonly #open = (): void => {
+    this.dispatchEvent(new CustomEvent('block-chosen', { detail: this.snapshot?.head.root, bubbles: true }))
   }
 
   readonly #copyRoot = async (): Promise<void> => {

@@ -2,6 +2,7 @@
 import { bitcoin } from '../src/bitcoin.ts'
 import { createLightNode, type LightNode, type Snapshot } from '../src/browser.ts'
 import { watchActivity } from './activity.ts'
+import { RushlightBlock } from './block-element.ts'
 import { RushlightConnect } from './connect-element.ts'
 import { RushlightEvents } from './events-element.ts'
 import { formatChain, formatNumber } from './format.ts'
@@ -12,6 +13,7 @@ import { RushlightPeers } from './peers-element.ts'
 import { explainLookup, type Problem } from './plain-words.ts'
 import { RushlightStatus } from './status-element.ts'
 import { RushlightStore } from './store-element.ts'
+import { RushlightTransactions } from './transactions-element.ts'
 
 declare global {
   interface Window {
@@ -24,6 +26,7 @@ const PEERS_IN_URL_MAX = 8
 const NETWORKS = ['mainnet', 'testnet3', 'testnet4', 'signet', 'regtest'] as const
 type Network = (typeof NETWORKS)[number]
 
+customElements.define('rushlight-block', RushlightBlock)
 customElements.define('rushlight-connect', RushlightConnect)
 customElements.define('rushlight-events', RushlightEvents)
 customElements.define('rushlight-gateway', RushlightGateway)
@@ -31,6 +34,7 @@ customElements.define('rushlight-head', RushlightHead)
 customElements.define('rushlight-peers', RushlightPeers)
 customElements.define('rushlight-status', RushlightStatus)
 customElements.define('rushlight-store', RushlightStore)
+customElements.define('rushlight-transactions', RushlightTransactions)
 
 void boot()
 
@@ -75,19 +79,21 @@ async function run(gateway: Gateway): Promise<void> {
   try {
     const lightNode = await createLightNode({ chain: bitcoin(network), peers: [gateway.url] })
     window.rushlight = lightNode
-    show(lightNode)
+    show(lightNode, gateway.isPractice)
   } catch (error) {
     say(`The light node could not start: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
-function show(lightNode: LightNode): void {
+function show(lightNode: LightNode, isPractice: boolean): void {
+  const block = find('rushlight-block', RushlightBlock)
   const connect = find('rushlight-connect', RushlightConnect)
   const events = find('rushlight-events', RushlightEvents)
   const views = [
     find('rushlight-status', RushlightStatus),
     find('rushlight-head', RushlightHead),
     find('rushlight-peers', RushlightPeers),
+    block,
     find('rushlight-store', RushlightStore),
   ]
   const update = (): void => {
@@ -101,6 +107,11 @@ function show(lightNode: LightNode): void {
   find('#version', HTMLElement).textContent = `Rushlight ${lightNode.snapshot().version}`
   find('#light-node', HTMLElement).hidden = false
 
+  block.lightNode = lightNode
+  block.isPractice = isPractice
+  find('#light-node', HTMLElement).addEventListener('block-chosen', (event) => {
+    void block.open((event as CustomEvent<string>).detail, { isFocused: true })
+  })
   connect.lightNode = lightNode
   // A link may name a few peers; it must not make the page knock at a hundred doors.
   const connectAll = (): void =>

@@ -10,6 +10,7 @@ import {
 import type { PeerSnapshot, Snapshot } from '../src/browser.ts'
 import { elementStyles } from './element-styles.ts'
 import { formatBytes, formatNumber, shorten } from './format.ts'
+import { tableStyles } from './table-styles.ts'
 
 const STATE_WORDS: Readonly<Record<PeerSnapshot['state'], string>> = {
   connecting: 'Connecting',
@@ -23,27 +24,8 @@ export class RushlightPeers extends LitElement {
   static override readonly properties: PropertyDeclarations = { snapshot: { attribute: false } }
   static override readonly styles: CSSResultGroup = [
     elementStyles,
+    tableStyles,
     css`
-      table {
-        width: 100%;
-        border-collapse: collapse;
-        font-variant-numeric: tabular-nums;
-      }
-      th,
-      td {
-        padding: 0.5rem 0.75rem 0.5rem 0;
-        border-top: 1px solid var(--line);
-        text-align: left;
-        vertical-align: top;
-        font-weight: 400;
-      }
-      thead th {
-        border: 0;
-        padding-top: 0;
-        color: var(--quiet);
-        font-size: 0.875rem;
-        white-space: nowrap;
-      }
       .agent {
         display: block;
         font-weight: 600;
@@ -52,39 +34,6 @@ export class RushlightPeers extends LitElement {
       .strikes {
         color: var(--bad);
         font-weight: 600;
-      }
-      @media (max-width: 46rem) {
-        table,
-        tbody,
-        tr,
-        th,
-        td {
-          display: block;
-        }
-        thead {
-          position: absolute;
-          width: 1px;
-          height: 1px;
-          overflow: hidden;
-          clip-path: inset(50%);
-        }
-        tr {
-          padding: 0.75rem 0;
-          border-top: 1px solid var(--line);
-        }
-        tbody th,
-        td {
-          padding: 0.125rem 0;
-          border: 0;
-        }
-        td {
-          display: grid;
-          grid-template-columns: 6.5rem 1fr;
-        }
-        td::before {
-          content: attr(data-label) / '';
-          color: var(--quiet);
-        }
       }
     `,
   ]

@@ -52,6 +52,37 @@ export function explainConnectFailure(failure: {
   }
 }
 
+/** Why a block could not be opened; `code` is a `LightNodeErrorCode`, or one of the two that the page finds itself. */
+export function explainBlockFailure(failure: { readonly code: string | undefined; readonly message: string }): Problem {
+  const { code, message } = failure
+  switch (code) {
+    case 'invalid-place':
+      return {
+        headline: 'That is neither a height nor a block hash.',
+        advice: 'A height is a whole number, such as 363703; a hash has 64 hex digits.',
+        detail: '',
+      }
+    case 'unknown-height':
+      return {
+        headline: 'This tab knows no block at that height.',
+        advice: 'Wait until more headers are verified, or choose a lower one.',
+        detail: message,
+      }
+    case 'not-found':
+      return {
+        headline: 'Nobody connected here has this block.',
+        advice: 'Peers keep blocks only if they were given them. Connect one that has it, then open it again.',
+        detail: message,
+      }
+    case 'invalid-block':
+      return { headline: 'What came is not this block, so it was refused.', advice: '', detail: message }
+    case 'stopped':
+      return { headline: 'This light node has stopped.', advice: 'Load the page again to start it.', detail: '' }
+    default:
+      return { headline: 'The block could not be opened.', advice: '', detail: message }
+  }
+}
+
 /** What a browser's own rules say about reaching `address` from `page`; the general case when no rule is in the way. */
 export function explainUnreached(address: string, page: PageOrigin): Problem {
   const target = readAddress(address)

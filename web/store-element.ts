@@ -17,7 +17,7 @@ const KIND_WORDS: Readonly<Record<StoreSnapshot['kind'], string>> = {
   files: 'in files',
 }
 
-/** Where headers are kept, how many, and why none are written when none are. */
+/** Where headers are kept, how many, and why none are written when none are; what is kept of blocks, and was served to others. */
 export class RushlightStore extends LitElement {
   static override readonly properties: PropertyDeclarations = { snapshot: { attribute: false } }
   static override readonly styles: CSSResultGroup = [
@@ -41,14 +41,17 @@ export class RushlightStore extends LitElement {
   declare snapshot: Snapshot | undefined
 
   override render(): TemplateResult | typeof nothing {
-    const store = this.snapshot?.store
-    if (store === undefined) return nothing
+    if (this.snapshot === undefined) return nothing
+    const { store, exchange } = this.snapshot
+    const { storedBlocks, storedBytes, blocksSent, bytesSent } = exchange
     return html`<section aria-labelledby="title">
       <h2 id="title">Store</h2>
       <p>
         ${formatNumber(store.headerCount)} ${store.headerCount === 1 ? 'header' : 'headers'},
         ${formatBytes(store.sizeBytes)}, ${KIND_WORDS[store.kind]}.
         ${store.reason === undefined ? nothing : html`<span class="reason" id="reason">${asSentence(store.reason)}</span>`}
+        Parts of blocks: ${formatNumber(storedBlocks)}, ${formatBytes(storedBytes)}.
+        <span id="served">Served to others: ${formatNumber(blocksSent)}, ${formatBytes(bytesSent)}.</span>
       </p>
     </section>`
   }
