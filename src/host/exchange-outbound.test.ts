@@ -186,7 +186,7 @@ test('a stream that the peer resets loses the message under way, and is replaced
   expect(setup.told).toEqual(['1 sent', '2 sent', '3 closed'])
 })
 
-test('a stream is closed when it was idle for 60 ticks, not in the 59th, and opened again when needed', async () => {
+test('a stream is closed in the 8th idle tick, not in the 7th, and opened again when needed', async () => {
   const setup = new Setup()
   await setup.send(1)
   const [stream] = setup.streams

@@ -11,8 +11,11 @@ import { failureOf } from './stream-failure.ts'
 export const BITSWAP_PROTOCOL = '/ipfs/bitswap/1.2.0'
 /** The one in use, one that closes, and the one whose opening was given up and has not ended. */
 export const OUTBOUND_EXCHANGE_STREAMS_MAX = 3
-/** A stream that nothing was sent on for this many ticks of a second is closed, and opened again when needed. */
-export const IDLE_TICKS_MAX = 60
+/**
+ * A stream that nothing was sent on for this many ticks of a second is closed, and opened again when needed: Helia resets
+ * one that was quiet for 10 s, and a message on its way at that moment would be lost.
+ */
+export const IDLE_TICKS_MAX = 8
 /** An honest peer lets a stream go within a round trip; another one's is cut off after this. */
 const CLOSE_TIMEOUT_MS = 2_000
 
