@@ -198,6 +198,14 @@ test('a named block is asked for once the core has asked, and not when it is the
   expect(sent.map(({ stop }) => stop)).toEqual([undefined, rootOfNumber(6), rootOfNumber(8)])
 })
 
+test('all that lies below a named block is announced with it', () => {
+  const { requests, ask } = rig()
+  ask(1)
+  requests.take(headers(1, 5), 0)
+  requests.blockNamed(rootOfNumber(300), 0)
+  expect(summary(requests.take(headers(6, 300), 0))).toBe('announce 295')
+})
+
 test('the work of a real header', () => {
   const claims = new BitcoinClaims({ startHeight: 0, summaryOf: () => ({ height: 0, work: 0n }), rootOf })
   const header = headers(1, 1)

@@ -188,8 +188,8 @@ export class BitcoinHeaderRequests {
     return undefined
   }
 
+  /** All of them, however many: what is left out would be missing, and asked for at once. */
   #announce(headers: Uint8Array): Announce {
-    const taken = headers.subarray(-ANNOUNCED_HEADERS_MAX * HEADER_SIZE_BYTES)
-    return { type: 'announce', headers: taken, head: this.#claims.delivered(headers, false) }
+    return { type: 'announce', headers, head: this.#claims.delivered(headers, false) }
   }
 }
