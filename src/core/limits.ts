@@ -177,6 +177,8 @@ export const BLOCK_READ_TIMEOUT_MS = 10_000
 export const OWN_BYTES_PER_PEER: number = 64 * 1024
 /** More than its own comes out of this, in fair order. */
 export const LENT_BYTES_MAX: number = 64 * 1024 * 1024
+/** Of that, what is kept for peers that have no loan: the fast ones' second envelopes must not use up all of it. */
+export const LENT_BYTES_RESERVED: number = LENT_BYTES_MAX / 4
 /** Bitswap reference, "Server features": who waits for longer goes first. */
 export const STARVED_MS = 10_000
 /** A loan of which nothing was drained for this long, while others wait for it, is called in. */

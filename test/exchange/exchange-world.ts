@@ -19,6 +19,7 @@ import {
 } from '../../src/core/ids.ts'
 import { createLightNodeCore } from '../../src/core/light-node-core.ts'
 import type { NetworkFailure } from '../../src/core/failure.ts'
+import type { SyncMessage } from '../../src/core/message.ts'
 import { asReceived, messageSizeBytes, testCidOf, type TestBlock } from './blocks.ts'
 
 const START_UNIX_MS = Date.UTC(2026, 0, 1)
@@ -84,7 +85,7 @@ export class World {
     const near: End = { owner: from, id: toConnectionId(`${name}-near`), link, other: undefined, isOpen: true }
     const far: End = { owner: to, id: toConnectionId(`${name}-far`), link, other: near, isOpen: true }
     near.other = far
-    from.opened(near, to.peer, 'outbound')
+    from.opened(near, to.peer, link.isExchangeOnly ? 'inbound' : 'outbound')
     to.opened(far, from.peer, 'inbound')
     if (link.isExchangeOnly) near.owner.told(near, { speaksBitswap: true, speaksHandshake: false })
     this.settle()
@@ -117,7 +118,7 @@ export class World {
     let dueMs = Infinity
     let next: Computer | undefined
     for (const computer of this.computers) {
-      const itsMs = computer.core.nextTimeout() ?? Infinity
+      const itsMs = computer.dueMs
       if (itsMs >= dueMs) continue
       dueMs = itsMs
       next = computer
@@ -143,6 +144,8 @@ export class Computer {
   readonly settled = new Map<WantToken, WantSettled['outcome']>()
   readonly outlinesSettled = new Map<WantToken, OutlineSettled['outcome']>()
   readonly warnings: string[] = []
+  /** Of its next timer. */
+  dueMs = Infinity
   /** Called before a message goes out: what goes instead; undefined lets it be lost without an answer (silent). */
   onSend: (message: OutgoingExchange) => OutgoingExchange | undefined = (message) => message
   readonly #ends = new Map<ConnectionId, End>()
@@ -152,6 +155,7 @@ export class Computer {
   readonly #world: World
   #tokenCount = 0
   sentMessageCount = 0
+  deliveredCount = 0
   savedCount = 0
 
   constructor(world: World, peer: PeerId, options: ComputerOptions) {
@@ -210,12 +214,6 @@ export class Computer {
     })
   }
 
-  get deliveredCount(): number {
-    let count = 0
-    for (const { type } of this.settled.values()) if (type === 'delivered') count += 1
-    return count
-  }
-
   // As a host.
 
   opened(end: End, peer: PeerId, direction: 'inbound' | 'outbound'): void {
@@ -251,6 +249,7 @@ export class Computer {
 
   #perform(effects: readonly Effect[]): void {
     for (const effect of effects) this.#performOne(effect)
+    this.dueMs = this.core.nextTimeout() ?? Infinity
   }
 
   #performOne(effect: Effect): void {
@@ -288,6 +287,7 @@ export class Computer {
       case 'want-settled':
         if (this.settled.has(effect.token)) throw new Error(`want ${effect.token} is settled twice`)
         this.settled.set(effect.token, effect.outcome)
+        if (effect.outcome.type === 'delivered') this.deliveredCount += 1
         return
       case 'outline-settled':
         if (this.outlinesSettled.has(effect.token)) throw new Error(`outline ${effect.token} is settled twice`)
@@ -377,7 +377,7 @@ export class Puppet {
   readonly peer: PeerId
   readonly #world: World
   readonly received: IncomingExchange[] = []
-  readonly messages: Event[] = []
+  readonly messages: SyncMessage[] = []
   drains = true
   #end: End | undefined
   serves: readonly ('headers' | 'ancestors' | 'outlines')[] = []
@@ -414,7 +414,10 @@ export class Puppet {
   receive(end: End, event: (connection: ConnectionId) => Event): void {
     const received = event(end.id)
     if (received.type === 'exchange-received') this.received.push(received.message)
-    else if (received.type === 'message-received') this.messages.push(received)
+    else if (received.type === 'message-received' && received.message.type === 'ping') {
+      const { request } = received.message
+      this.#world.later(0, () => this.send({ type: 'pong', request }))
+    } else if (received.type === 'message-received') this.messages.push(received.message)
   }
 
   #tell(event: (connection: ConnectionId) => Event): void {
@@ -427,9 +430,8 @@ export class Puppet {
     this.#world.settle()
   }
 
-  send(message: Extract<Event, { type: 'message-received' }>['message']): void {
+  send(message: SyncMessage): void {
     this.#tell((connection) => ({ type: 'message-received', connection, message }))
-    this.#world.settle()
   }
 
   /** What it was sent since it was looked at last, as one. */

@@ -176,7 +176,7 @@ export class Asking {
   /** Nobody owes it: asks the best there is, or queues or parks it. */
   #place(want: Want, nowMs: number): void {
     assert(want.owed === undefined, 'a want is owed by one peer at a time')
-    const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random })
+    const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs })
     if (choice === 'nobody') this.#parked.set(want, nowMs + ASK_ROUND_MS)
     else if (choice === 'full') this.#queued.add(want)
     else this.#ask(want, choice, nowMs)
@@ -227,7 +227,13 @@ export class Asking {
     for (const ask of peer.asks.values()) {
       if (!isOwed(ask)) continue
       const { want } = ask
-      const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, except: peer })
+      const choice = chooseWhomToAsk({
+        want,
+        peers: this.#peers.all,
+        random: this.#context.random,
+        nowMs,
+        except: peer,
+      })
       if (choice === 'nobody') continue
       this.#release(ask)
       if (choice === 'full') this.#queued.add(want)
@@ -339,7 +345,7 @@ export class Asking {
     this.#hasNewRoom = false
     let vainCount = 0
     for (const want of this.#queued) {
-      const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random })
+      const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs })
       this.#queued.delete(want)
       if (choice === 'nobody') this.#parked.set(want, nowMs + ASK_ROUND_MS)
       else if (choice !== 'full') this.#ask(want, choice, nowMs)

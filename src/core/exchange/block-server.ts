@@ -6,12 +6,13 @@ import {
   CIDS_PER_READ_MAX,
   EXCHANGE_PACKED_BYTES_MAX,
   HAVE_ANSWERED_BY_BLOCK_BYTES_MAX,
-  LEDGER_WANTS_MAX,
+  LEDGER_WANTS_GUARANTEED,
 } from '../limits.ts'
 import { AwaitedBlocks } from './awaited-blocks.ts'
+import { prefixOf } from './cid-text.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { BlocksFound, BlocksLoaded, BlocksStored } from './exchange-event.ts'
-import type { IncomingExchange, WantEntry } from './exchange-message.ts'
+import type { CidPrefix, IncomingExchange, WantEntry } from './exchange-message.ts'
 import type { ExchangePeer, LedgerEntry, Sending } from './exchange-peer.ts'
 import type { LedgerPool } from './ledger.ts'
 import { Ledger } from './ledger.ts'
@@ -33,6 +34,7 @@ export class BlockServer {
   readonly budget: SendBudget = new SendBudget()
   readonly #pool: LedgerPool = { usedCount: 0 }
   readonly #awaited = new AwaitedBlocks<LedgerEntry>()
+  #headerPrefix: CidPrefix | undefined
   /** Under way; two a peer. */
   readonly #reads = new Map<LoadId, Read>()
 
@@ -56,8 +58,8 @@ export class BlockServer {
     }
     for (const cid of cancels) {
       const entry = ledger.get(cid)
-      if (entry !== undefined) this.#remove(entry, nowMs)
-      peer.outbox.dontHaves.delete(cid)
+      if (entry === undefined) peer.outbox.dontHaves.delete(cid)
+      else this.#remove(entry, nowMs)
     }
     for (const want of wants) this.#wanted(peer, want)
     this.#context.dirty.add(peer)
@@ -72,10 +74,11 @@ export class BlockServer {
     }
     if (!ledger.hasRoom) {
       const evicted = ledger.evict(want.priority)
-      if (evicted !== undefined) peer.outbox.haves.delete(evicted)
-      // Whoever gives way hears of it, and asks elsewhere.
+      if (evicted !== undefined) forgetAnswer(evicted)
+      // Whoever gives way hears of it, within reason, and asks elsewhere.
       const refused = evicted ?? want
-      if (refused.sendDontHave) this.#tellAbsent(peer, refused.cid)
+      const isTold = refused.sendDontHave && peer.outbox.dontHaves.size < LEDGER_WANTS_GUARANTEED
+      if (isTold) this.#tellAbsent(peer, refused.cid)
       if (evicted === undefined) return
     }
     this.#lookFor(ledger.add(peer, want, this.#isInTree(want.cid)))
@@ -83,8 +86,14 @@ export class BlockServer {
 
   /** A header that was never synced may still be in the store, imported with its block. */
   #isInTree(cid: Cid): boolean {
-    const root = this.#context.content?.headerRootOf(cid)
-    return root !== undefined && this.#context.tree.has(root)
+    const { content, tree } = this.#context
+    if (content === undefined) return false
+    this.#headerPrefix ??= prefixOf(content.headerCid(tree.tip.root))
+    const prefix = prefixOf(cid)
+    // Cheaper than to read the whole CID, and nearly all are none.
+    if (prefix?.codec !== this.#headerPrefix?.codec || prefix?.hashCode !== this.#headerPrefix?.hashCode) return false
+    const root = content.headerRootOf(cid)
+    return root !== undefined && tree.has(root)
   }
 
   /** Headers and what may not be served are settled at once; the rest waits for the next look-up. */
@@ -111,9 +120,9 @@ export class BlockServer {
     if (state === 'finding' || state === 'loading' || state === 'loaded' || state === 'sending') return
     const kind = entry.want === 'block' ? 'block' : want.want
     if (state !== 'absent' && entry.priority === want.priority && entry.want === kind) return
-    peer.outbox.haves.delete(entry)
+    forgetAnswer(entry)
     peer.ledger.remove(entry)
-    const again = peer.ledger.add(peer, { ...want, want: kind }, entry.isHeader)
+    const again = peer.ledger.add(peer, { ...want, want: kind }, this.#isInTree(want.cid))
     if (state === 'queued' || state === 'have') this.#present(again, sizeBytes)
     else this.#lookFor(again)
   }
@@ -121,7 +130,7 @@ export class BlockServer {
   #remove(entry: LedgerEntry, nowMs: number): void {
     const { peer } = entry
     if (entry.state === 'loaded') this.#unload(entry)
-    peer.outbox.haves.delete(entry)
+    forgetAnswer(entry)
     peer.ledger.remove(entry)
     if (peer.ledger.nextQueued === undefined) this.#stopWaiting(peer, nowMs)
   }
@@ -141,11 +150,13 @@ export class BlockServer {
   }
 
   #tellAbsent(peer: ExchangePeer, cid: LedgerEntry['cid']): void {
-    if (peer.outbox.dontHaves.size < LEDGER_WANTS_MAX) peer.outbox.dontHaves.add(cid)
+    peer.outbox.dontHaves.add(cid)
     this.#context.dirty.add(peer)
   }
 
   #absent(entry: LedgerEntry): void {
+    // It was told before.
+    if (entry.state === 'absent') return
     entry.peer.ledger.move(entry, 'absent')
     if (entry.sendDontHave) this.#tellAbsent(entry.peer, entry.cid)
   }
@@ -333,7 +344,7 @@ export class BlockServer {
     for (const entry of sending.haves) if (entry.state === 'have') outbox.haves.add(entry)
     for (const cid of sending.dontHaves) {
       const state = ledger.get(cid)?.state
-      if (state === undefined || state === 'absent') this.#tellAbsent(peer, cid)
+      if (state === 'absent') this.#tellAbsent(peer, cid)
     }
     this.budget.free(peer, sending.blockBytes)
     this.#stopWaiting(peer, nowMs)
@@ -347,4 +358,10 @@ export class BlockServer {
     this.#stopWaiting(peer, nowMs)
     this.#context.dirty.delete(peer)
   }
+}
+
+/** Nobody waits for it any more. */
+function forgetAnswer(entry: LedgerEntry): void {
+  entry.peer.outbox.haves.delete(entry)
+  entry.peer.outbox.dontHaves.delete(entry.cid)
 }

@@ -86,7 +86,7 @@ export interface Outbox {
   /** Bounded by what was asked of it. */
   readonly cancels: Set<Cid>
   readonly haves: Set<LedgerEntry>
-  /** Bounded by LEDGER_WANTS_MAX. */
+  /** Bounded by the ledger, and by LEDGER_WANTS_GUARANTEED of what it has no room for. */
   readonly dontHaves: Set<Cid>
   /** Blocks in memory, in the order they go. Bounded by the budget. */
   readonly blocks: Map<LedgerEntry, Uint8Array>

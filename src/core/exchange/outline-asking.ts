@@ -1,5 +1,4 @@
 import { assert } from '../assert.ts'
-import type { HeaderTree } from '../chain.ts'
 import type { ChainContent } from '../content.ts'
 import type { Effect } from '../effect.ts'
 import type { Misbehaviour } from '../failure.ts'
@@ -21,7 +20,6 @@ import type { OutlineRequested } from './exchange-event.ts'
 type Failure = Extract<OutlineSettled['outcome'], { type: 'failed' }>['code']
 
 export interface OutlineAskingOptions {
-  readonly tree: HeaderTree
   readonly content: ChainContent | undefined
   readonly effects: Effect[]
   /** The connection that messages to this ready peer go by. */
@@ -84,9 +82,7 @@ export class OutlineAsking {
   request({ token, root }: OutlineRequested, nowMs: number): void {
     if (this.#wanted.has(token)) return
     const wanted: Wanted = { token, root, asked: new Set(), absentCount: 0, asks: new Set() }
-    if (this.#options.tree.summary(root) === undefined) {
-      this.#fail(wanted, 'not-served', `expected a header that is verified here, got ${root}`)
-    } else if (this.#options.content === undefined) {
+    if (this.#options.content === undefined) {
       this.#fail(wanted, 'not-served', 'this chain has no outlines')
     } else if (this.#wanted.size >= OUTLINES_WANTED_MAX) {
       this.#fail(wanted, 'not-served', `expected at most ${OUTLINES_WANTED_MAX} outlines at once`)

@@ -1,5 +1,5 @@
 import { assert } from '../assert.ts'
-import { LENT_BYTES_MAX, LOAN_STALLED_MS, OWN_BYTES_PER_PEER, STARVED_MS } from '../limits.ts'
+import { LENT_BYTES_MAX, LENT_BYTES_RESERVED, LOAN_STALLED_MS, OWN_BYTES_PER_PEER, STARVED_MS } from '../limits.ts'
 import type { ExchangePeer } from './exchange-peer.ts'
 import { Heap } from './heap.ts'
 
@@ -14,13 +14,16 @@ interface Waiting {
 
 /**
  * Memory for blocks that are loaded or on their way. OWN_BYTES_PER_PEER are each peer's own, so that nobody can keep it from
- * being served; more is lent out of LENT_BYTES_MAX, in fair order: who waits for too long, then who was served least.
+ * being served; more is lent out of LENT_BYTES_MAX, in fair order: who waits for too long, then who was served least, and
+ * last whoever has a loan or did not drain it.
  * A peer that holds a loan and drains nothing, while others wait for it, is to be reset.
  */
 export class SendBudget {
   #lentBytes = 0
-  /** In the order they began to wait. Bounded by the peers. */
+  /** In the order they began to wait. Bounded by the peers, as are the others. */
   readonly #waiting = new Map<ExchangePeer, Waiting>()
+  /** Those that have a loan, or did not drain their last message: they get what nobody else waits for. */
+  readonly #last = new Set<ExchangePeer>()
   readonly #order = new Heap<Waiting>(goesBefore)
   /** Peers with a loan, since when each has drained nothing; the earliest first. */
   readonly #borrowers = new Map<ExchangePeer, number>()
@@ -49,19 +52,27 @@ export class SendBudget {
    */
   roomFor(peer: ExchangePeer, neededBytes: number, nowMs: number): number {
     const ownBytes = Math.max(0, OWN_BYTES_PER_PEER - peer.outstandingBytes)
-    const first = this.firstWaiting(nowMs)
-    const isItsTurn = first === undefined || first === peer
-    const roomBytes = isItsTurn ? ownBytes + LENT_BYTES_MAX - this.#lentBytes : ownBytes
-    if (neededBytes <= roomBytes) {
-      this.stopWaiting(peer)
-      return roomBytes
+    this.#enrol(peer, nowMs)
+    const isItsTurn = this.firstWaiting(nowMs) === peer
+    const reservedBytes = this.#last.has(peer) ? LENT_BYTES_RESERVED : 0
+    const lendableBytes = Math.max(0, LENT_BYTES_MAX - reservedBytes - this.#lentBytes)
+    const roomBytes = isItsTurn ? ownBytes + lendableBytes : ownBytes
+    if (neededBytes > roomBytes) return 0
+    this.stopWaiting(peer)
+    return roomBytes
+  }
+
+  #enrol(peer: ExchangePeer, nowMs: number): void {
+    if (peer.failureCount > 0 || loanOf(peer) > 0) {
+      if (this.#waiting.has(peer)) this.stopWaiting(peer)
+      this.#last.add(peer)
+      return
     }
-    if (!this.#waiting.has(peer)) {
-      const waiting = { peer, sinceMs: nowMs, bytesSent: peer.counts.bytesSent }
-      this.#waiting.set(peer, waiting)
-      this.#order.push(waiting)
-    }
-    return 0
+    this.#last.delete(peer)
+    if (this.#waiting.has(peer)) return
+    const waiting = { peer, sinceMs: nowMs, bytesSent: peer.counts.bytesSent }
+    this.#waiting.set(peer, waiting)
+    this.#order.push(waiting)
   }
 
   /** Whose turn it is. */
@@ -74,11 +85,13 @@ export class SendBudget {
       if (this.#waiting.get(top.peer) === top) return top.peer
       this.#order.pop()
     }
+    for (const peer of this.#last) return peer
     return undefined
   }
 
   /** It was served, is there no more, or wants nothing now. */
   stopWaiting(peer: ExchangePeer): void {
+    this.#last.delete(peer)
     if (!this.#waiting.delete(peer)) return
     if (this.#order.size > 2 * this.#waiting.size + ORDER_GARBAGE_MIN) {
       this.#order.retain((waiting) => this.#waiting.get(waiting.peer) === waiting)
@@ -93,7 +106,7 @@ export class SendBudget {
 
   /** Infinity while nobody waits, or nobody has a loan. */
   nextTimeout(): number {
-    if (this.#waiting.size === 0) return Infinity
+    if (this.#waiting.size + this.#last.size === 0) return Infinity
     for (const sinceMs of this.#borrowers.values()) return sinceMs + LOAN_STALLED_MS
     return Infinity
   }

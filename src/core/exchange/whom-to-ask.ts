@@ -8,6 +8,9 @@ import {
 } from '../limits.ts'
 import type { ExchangePeer, Want } from './exchange-peer.ts'
 
+/** A peer that stands still is soon behind all others, long before it counts as silent. */
+const STANDSTILL_WEIGHT = 4
+
 /** `full`: there is somebody, but each owes as much as it may. `nobody`: everybody was asked in this round. */
 export type Choice = ExchangePeer | 'full' | 'nobody'
 
@@ -19,10 +22,11 @@ export function chooseWhomToAsk(args: {
   want: Want
   peers: readonly ExchangePeer[]
   random: RandomSource
+  nowMs: number
   except?: ExchangePeer
 }): Choice {
-  const { want, peers, random, except } = args
-  const search = new Search(want, except)
+  const { want, peers, random } = args
+  const search = new Search(args)
   for (const ask of want.asks.values()) if (ask.answer === 'have') search.consider(ask.peer, 0)
   for (const peer of want.session.good.keys()) {
     if (search.isDone) break
@@ -42,15 +46,17 @@ export function chooseWhomToAsk(args: {
 class Search {
   readonly #want: Want
   readonly #except: ExchangePeer | undefined
+  readonly #nowMs: number
   best: ExchangePeer | undefined
   isAnybodyFull = false
   #bestRank = 0
   #lookedAtCount = 0
   #comparedCount = 0
 
-  constructor(want: Want, except: ExchangePeer | undefined) {
-    this.#want = want
-    this.#except = except
+  constructor(args: { want: Want; except?: ExchangePeer; nowMs: number }) {
+    this.#want = args.want
+    this.#except = args.except
+    this.#nowMs = args.nowMs
   }
 
   get isDone(): boolean {
@@ -75,7 +81,7 @@ class Search {
     const isBetter =
       this.best === undefined ||
       itsRank < this.#bestRank ||
-      (itsRank === this.#bestRank && expectedMs(peer) < expectedMs(this.best))
+      (itsRank === this.#bestRank && expectedMs(peer, this.#nowMs) < expectedMs(this.best, this.#nowMs))
     if (!isBetter) return
     this.best = peer
     this.#bestRank = itsRank
@@ -96,7 +102,8 @@ function isDoubtful(peer: ExchangePeer): boolean {
   return peer.isSilent || peer.isResting || peer.unwantedCount > 0
 }
 
-/** When a block asked for now would be here, as far as the past tells. */
-function expectedMs(peer: ExchangePeer): number {
-  return (peer.owedCount + 1) * (peer.msPerBlock ?? ESTIMATED_MS_PER_BLOCK)
+/** When a block asked for now would be here, as far as the past tells. Owing without progress counts several times over. */
+function expectedMs({ owedCount, msPerBlock, progressMs }: ExchangePeer, nowMs: number): number {
+  const queueMs = (owedCount + 1) * (msPerBlock ?? ESTIMATED_MS_PER_BLOCK)
+  return owedCount === 0 ? queueMs : queueMs + STANDSTILL_WEIGHT * (nowMs - progressMs)
 }
