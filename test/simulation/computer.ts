@@ -6,11 +6,14 @@
 import type { Cause } from '../../src/core/checker/cause.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { Event } from '../../src/core/event.ts'
+import type { ExchangeAppEffect } from '../../src/core/exchange/exchange-effect.ts'
 import type { PeerId } from '../../src/core/ids.ts'
 import type { Instant } from '../../src/core/instant.ts'
 import type { LinkEnd } from './link.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
+import type { SimulatedBlockStore } from './simulated-block-store.ts'
+import type { ExchangeManners } from './simulated-exchange.ts'
 import type { DialState } from './simulated-host.ts'
 import { SimulatedHost } from './simulated-host.ts'
 import type { SimulatedStore } from './simulated-store.ts'
@@ -27,6 +30,8 @@ export interface Network {
   readonly unixMs: number
   dial(from: Computer, state: DialState): void
   sentIntoTheVoid(end: LinkEnd): void
+  /** The app on that computer is told what became of its want. */
+  settled(computer: Computer, effect: ExchangeAppEffect): void
   /** After every step, before its effects are carried out. */
   stepped(computer: Computer, cause: Cause, effects: readonly Effect[], now: Instant): void
   /** Instead of it, after a step that threw. */
@@ -38,7 +43,12 @@ export interface ComputerOptions {
   readonly index: number
   readonly address: string
   readonly store: SimulatedStore
+  readonly blocks: SimulatedBlockStore
   readonly random: Random
+  readonly exchangeRandom: Random
+  readonly manners: ExchangeManners
+  /** Of what it sends of blocks. */
+  readonly bytesPerMs: number
   readonly isHonest: boolean
   readonly isExchangeOnly: boolean
   readonly garbledShare: number
@@ -52,7 +62,9 @@ export class Computer {
   readonly index: number
   readonly address: string
   readonly store: SimulatedStore
+  readonly blocks: SimulatedBlockStore
   readonly isHonest: boolean
+  readonly isExchangeOnly: boolean
   readonly targets: readonly string[]
   readonly random: Random
   peer: PeerId
@@ -80,7 +92,9 @@ export class Computer {
     this.index = options.index
     this.address = options.address
     this.store = options.store
+    this.blocks = options.blocks
     this.isHonest = options.isHonest
+    this.isExchangeOnly = options.isExchangeOnly
     this.targets = options.targets
     this.random = options.random
     this.peer = peerOf(options.index)
@@ -124,6 +138,7 @@ export class Computer {
     this.machine = undefined
     this.host.isAlive = false
     this.store.crash()
+    this.blocks.crash()
   }
 
   /** Turns nothing for so long: a hidden tab, a swapped process. */
@@ -180,10 +195,9 @@ export class Computer {
   }
 
   private createHost(): SimulatedHost {
-    const { network } = this.options
+    const { network, isExchangeOnly, garbledShare, exchangeRandom, manners, bytesPerMs } = this.options
     const host: SimulatedHost = new SimulatedHost({
-      isExchangeOnly: this.options.isExchangeOnly,
-      garbledShare: this.options.garbledShare,
+      ...{ isExchangeOnly, garbledShare, exchangeRandom, manners, bytesPerMs },
       time: network.time,
       random: this.random,
       post: (event, end) => {
@@ -216,7 +230,7 @@ export class Computer {
     for (let index = 0; index < queued.length; index += 2) {
       const event = queued[index] as Event
       const end = queued[index + 1] as LinkEnd | undefined
-      if (event.type === 'message-received' && end !== undefined) this.host.taken(event, end.remotePeer)
+      if (end !== undefined) this.host.taken(event, end.remotePeer)
       this.step(event)
     }
     const machine = this.machine
@@ -286,13 +300,26 @@ export class Computer {
       case 'request-handshake':
       case 'answer-handshake':
       case 'send-message':
+      case 'admit-exchange':
+      case 'send-exchange':
+      case 'reset-exchange':
         this.host.perform(effect)
         return
       case 'load-headers':
       case 'persist':
         this.store.perform(effect, (event) => this.post(event))
         return
-      default: // Told to the app, which the checker has seen; or block exchange, and nobody here wants blocks.
+      case 'find-blocks':
+      case 'load-blocks':
+      case 'load-outline':
+      case 'save-blocks':
+        this.blocks.perform(effect, (event) => this.post(event))
+        return
+      case 'want-settled':
+      case 'outline-settled':
+        this.options.network.settled(this, effect)
+        return
+      default: // Told to the app, which the checker has seen.
     }
   }
 }

@@ -3,11 +3,12 @@ export interface FailedSeed {
   readonly seed: number
   readonly nodes: number
   readonly minutes: number
-  readonly chain: 'toy' | 'regtest'
+  /** `headers`: the toy chain without block exchange. */
+  readonly chain: 'toy' | 'headers' | 'regtest'
   readonly what: string
 }
 
-const LINE_PATTERN = /^(\d+) (\d+) (\d+) (toy|regtest) {2}(.+)$/
+const LINE_PATTERN = /^(\d+) (\d+) (\d+) (toy|headers|regtest) {2}(.+)$/
 
 /** Throws `SyntaxError` with file and line number at the first line that is none. */
 export function parseFailedSeeds(text: string, file: string): readonly FailedSeed[] {
@@ -17,13 +18,13 @@ export function parseFailedSeeds(text: string, file: string): readonly FailedSee
     const [, seed, nodes, minutes, chain, what] = LINE_PATTERN.exec(line) ?? []
     if (seed === undefined || what === undefined || Number(seed) >= 2 ** 32)
       throw new SyntaxError(
-        `${file}:${index + 1}: expected "SEED NODES MINUTES toy|regtest  what", got ${JSON.stringify(line)}`,
+        `${file}:${index + 1}: expected "SEED NODES MINUTES toy|headers|regtest  what", got ${JSON.stringify(line)}`,
       )
     seeds.push({
       seed: Number(seed),
       nodes: Number(nodes),
       minutes: Number(minutes),
-      chain: chain === 'regtest' ? 'regtest' : 'toy',
+      chain: chain === 'regtest' || chain === 'headers' ? chain : 'toy',
       what,
     })
   }

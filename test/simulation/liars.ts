@@ -5,10 +5,14 @@ import type { Event } from '../../src/core/event.ts'
 import type { ConnectionId, RequestId } from '../../src/core/ids.ts'
 import type { Instant } from '../../src/core/instant.ts'
 import type { ClaimedHead, SyncMessage } from '../../src/core/message.ts'
+import type { ExchangeLie } from './exchange-lies.ts'
+import { isExchangeLie, twistExchange, unprovokedExchange } from './exchange-lies.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 
-export type Lie =
+export type Lie = HeaderLie | ExchangeLie
+
+type HeaderLie =
   /** Claims far more work than it has, and answers no get-headers. */
   | 'claims'
   /** Claims far more work, says that there is more, and delivers nothing. */
@@ -38,7 +42,7 @@ export type Lie =
   /** No liar: it speaks bitswap and nothing of ours. */
   | 'exchange-only'
 
-export const LIES: readonly Lie[] = [
+export const LIES: readonly HeaderLie[] = [
   'claims',
   'promises',
   'invalid',
@@ -68,6 +72,8 @@ export class Liar implements Machine {
   private readonly delayed: { readonly dueMs: number; readonly effect: Effect }[] = []
   private nextLieMs = 0
   private answerCount = 0
+  /** Of exchange messages of its own: below those of the core. */
+  private sequence = 0
   private isStopped = false
 
   constructor(options: LiarOptions) {
@@ -108,7 +114,8 @@ export class Liar implements Machine {
   }
 
   private get repeats(): boolean {
-    return this.options.lie === 'orphans' || this.options.lie === 'unasked' || this.options.lie === 'invalid'
+    const { lie } = this.options
+    return lie === 'orphans' || lie === 'unasked' || lie === 'invalid' || isExchangeLie(lie)
   }
 
   private readyConnections(): readonly ConnectionId[] {
@@ -117,6 +124,11 @@ export class Liar implements Machine {
 
   private unprovoked(connection: ConnectionId): readonly Effect[] {
     const { lie, random, forge } = this.options
+    if (isExchangeLie(lie)) {
+      const message = unprovokedExchange(lie, random)
+      const sequence = (this.sequence -= 1)
+      return message === undefined ? [] : [{ type: 'send-exchange', connection, sequence, message, timeoutMs: 0 }]
+    }
     const head = this.claim()
     const announce = (headers: Uint8Array): SendMessage => ({
       type: 'send-message',
@@ -156,6 +168,10 @@ export class Liar implements Machine {
       if (lie === 'hurries' && effect.type === 'request-handshake') return [...this.early(effect.connection), effect]
       const isClaiming = lie === 'claims' || lie === 'promises' || lie === 'stalls'
       return [isClaiming ? { ...effect, info: { ...effect.info, head: this.claim() } } : effect]
+    }
+    if (effect.type === 'send-exchange' && isExchangeLie(lie)) {
+      const message = twistExchange(lie, effect.message, this.options.random)
+      return message === undefined ? [] : [{ ...effect, message }]
     }
     if (effect.type !== 'send-message') return [effect]
     const message = lie === 'muddles' ? this.muddle(effect.message) : this.twistMessage(effect.message)
@@ -216,6 +232,9 @@ export class Liar implements Machine {
         return this.options.random.chance(0.5)
           ? undefined
           : { ...message, headers: this.options.forge({ parent: 'nothing', isInvalid: false }) }
+      case 'forges-outlines':
+        if (message.type !== 'block-outline') return message
+        return { ...message, totalBytes: message.totalBytes + 1, bytes: concat(message.bytes, Uint8Array.of(0)) }
       default:
         return message
     }

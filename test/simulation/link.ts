@@ -1,12 +1,12 @@
 /**
- * One connection between two processes: two ends, and in each direction three channels that keep their order while
- * between channels nothing is promised (handshakes, our own requests and announcements, answers to the other's).
+ * One connection between two processes: two ends, and in each direction four channels that keep their order while
+ * between channels nothing is promised (handshakes, our own requests and announcements, answers to the other's, blocks).
  */
 import type { Event } from '../../src/core/event.ts'
 import type { ConnectionId, PeerId, RequestId } from '../../src/core/ids.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
-export type ChannelName = 'handshake' | 'requests' | 'answers'
+export type ChannelName = 'handshake' | 'requests' | 'answers' | 'exchange'
 
 /** What an end hands its deliveries to; the simulated host. */
 export interface LinkOwner {
@@ -88,7 +88,10 @@ export class LinkEnd {
     handshake: new Channel(this),
     requests: new Channel(this),
     answers: new Channel(this),
+    exchange: new Channel(this),
   }
+  /** When the last exchange message of ours is on the wire. */
+  exchangeFreeMs = 0
   /** Nothing arrives here before this moment (one-way silence). */
   silentUntilMs = 0
   /** Nothing ever arrives here again, not even the close (half-open). */
@@ -109,7 +112,7 @@ export class LinkEnd {
   }
 }
 
-const CHANNEL_NAMES: readonly ChannelName[] = ['handshake', 'requests', 'answers']
+const CHANNEL_NAMES: readonly ChannelName[] = ['handshake', 'requests', 'answers', 'exchange']
 
 export interface LinkSide {
   readonly owner: LinkOwner
@@ -137,10 +140,10 @@ export class Link {
     this.listener = new LinkEnd(this, options.listener, 'inbound')
   }
 
-  /** Takes an event over for the other end. Returns the bytes under way on that channel. */
-  send(to: LinkEnd, name: ChannelName, event: Event, sizeBytes: number): number {
+  /** Takes an event over for the other end, to leave after `delayMs`. Returns the bytes under way on that channel. */
+  send(to: LinkEnd, name: ChannelName, event: Event, sizeBytes: number, delayMs = 0): number {
     const channel = to.arriving[name]
-    const arrivesAtMs = Math.max(channel.lastArrivalMs, this.time.nowMs + this.latencyMs())
+    const arrivesAtMs = Math.max(channel.lastArrivalMs, this.time.nowMs + delayMs + this.latencyMs())
     channel.lastArrivalMs = arrivesAtMs
     const isFirst = channel.first === undefined
     channel.push({ arrivesAtMs, event, sizeBytes, next: undefined })

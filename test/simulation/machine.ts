@@ -1,5 +1,6 @@
 import type { Effect } from '../../src/core/effect.ts'
 import type { Event } from '../../src/core/event.ts'
+import type { IncomingExchange, OutgoingExchange } from '../../src/core/exchange/exchange-message.ts'
 import type { Instant } from '../../src/core/instant.ts'
 import type { SyncMessage } from '../../src/core/message.ts'
 
@@ -24,11 +25,22 @@ export function messageSizeBytes(message: SyncMessage): number {
       return 50 + 32 * message.locator.length
     case 'get-ancestors':
       return 50 + 32 * (message.roots.length + message.known.length)
+    case 'block-outline':
+      return 50 + message.bytes.length
     default:
       return 20
   }
 }
 
+export function exchangeSizeBytes(message: OutgoingExchange | IncomingExchange): number {
+  const { wants, cancels, blocks, haves, dontHaves } = message
+  let sizeBytes = 20 + 46 * (wants.length + cancels.length + haves.length + dontHaves.length)
+  for (const { bytes } of blocks) sizeBytes += bytes.length + 12
+  return sizeBytes
+}
+
+const REQUESTS: readonly SyncMessage['type'][] = ['get-headers', 'get-ancestors', 'ping', 'get-block-outline']
+
 export function isRequest(message: SyncMessage): boolean {
-  return message.type === 'get-headers' || message.type === 'get-ancestors' || message.type === 'ping'
+  return REQUESTS.includes(message.type)
 }

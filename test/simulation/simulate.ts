@@ -5,6 +5,10 @@
 import type { LightNodeCore } from '../../src/core/core.ts'
 import { createLightNodeCore } from '../../src/core/light-node-core.ts'
 import type { Computer } from './computer.ts'
+import { ExchangeFaults } from './exchange-faults.ts'
+import { EXCHANGE_LIES, mannersOf } from './exchange-lies.ts'
+import { ExchangeOnlyPeer } from './exchange-only-peer.ts'
+import { ExchangeTraffic } from './exchange-traffic.ts'
 import { Faults } from './faults.ts'
 import type { Lie } from './liars.ts'
 import { LIES, Liar } from './liars.ts'
@@ -38,6 +42,8 @@ export interface SimulationResult {
   readonly healedMs: number
   readonly height: number
   readonly faultCounts: ReadonlyMap<string, number>
+  /** Blocks and outlines that apps got. */
+  readonly deliveredCount: number
 }
 
 const MINUTE_MS = 60_000
@@ -45,6 +51,8 @@ const MINUTE_MS = 60_000
 const SETTLE_MS = 2 * MINUTE_MS
 /** For one more header: a stalled request (15 s), asked again of another, and some room. */
 const LIVENESS_MS_MAX = 2 * MINUTE_MS
+/** For a block that a neighbour has: everybody else may have been asked before, and twice. */
+const DELIVERY_MS_MAX = 2 * MINUTE_MS
 /** Longer than a surplus connection lives, and than a dead one takes to be noticed. */
 const REST_MS = MINUTE_MS
 /** Ready peers of those that have room for few. */
@@ -64,6 +72,8 @@ class Simulation {
   private readonly faults: Faults
   private readonly lies = new Map<number, Lie>()
   private readonly small = new Set<number>()
+  /** Undefined where blocks are not exchanged. */
+  private readonly traffic: ExchangeTraffic | undefined
   private readonly otherChain = createToyChain({ id: 'toy:other', genesisNonce: 1 })
   private nonce = 0
 
@@ -87,9 +97,14 @@ class Simulation {
       continues: this.chain.continues,
       observer: this.watch,
       latencyMs: { min: 2, max: 250 },
+      settled: (computer, effect) => this.traffic?.settled(computer, effect),
     })
     this.random = this.world.random.fork()
+    if (this.chain.cidOf !== undefined) {
+      this.traffic = new ExchangeTraffic({ seed: options.seed, world: () => this.world })
+    }
     this.populate()
+    this.traffic?.populate()
     this.faults = new Faults(this.world)
   }
 
@@ -101,10 +116,13 @@ class Simulation {
     }
     this.repeat({ everyMs: [50, 3_000], untilMs: faultsMs, action: () => this.faults.strike() })
     this.repeat({ everyMs: [1_000, 20_000], untilMs: faultsMs, action: () => this.mineSomewhere() })
+    const exchangeFaults = this.startTraffic(faultsMs)
     time.runUntil(faultsMs)
     this.faults.heal()
+    exchangeFaults?.heal()
     time.runUntil(faultsMs + SETTLE_MS)
     const healedMs = this.requireLife()
+    this.requireDeliveries()
     time.runUntil(time.nowMs + REST_MS)
     this.requireRest()
     this.requireGoodbye()
@@ -116,7 +134,18 @@ class Simulation {
       healedMs,
       height: first === undefined ? 0 : coreOf(first).tree.tip.height,
       faultCounts: this.faults.counts,
+      deliveredCount: this.traffic?.deliveredCount ?? 0,
     }
+  }
+
+  private startTraffic(untilMs: number): ExchangeFaults | undefined {
+    const { traffic } = this
+    if (traffic === undefined) return undefined
+    const { everyMs, random } = traffic
+    if (everyMs !== undefined) this.repeat({ everyMs, untilMs, action: () => traffic.act(), random })
+    const faults = new ExchangeFaults({ world: this.world, random: random.fork() })
+    this.repeat({ everyMs: [500, 10_000], untilMs, action: () => faults.strike(), random })
+    return faults
   }
 
   /**
@@ -131,6 +160,11 @@ class Simulation {
       if (this.random.chance(liarShare)) this.lies.set(index, this.random.pick(LIES))
       else if (this.random.chance(smallShare)) this.small.add(index)
     }
+    const { traffic } = this
+    for (const [index, lie] of this.lies) {
+      if (traffic?.random.chance(0.6) === true && lie !== 'exchange-only')
+        this.lies.set(index, traffic.random.pick(EXCHANGE_LIES))
+    }
     const ring = Array.from({ length: nodes }, (_, index) => index).filter(
       (index) => !this.lies.has(index) && !this.small.has(index),
     )
@@ -144,6 +178,8 @@ class Simulation {
         isHonest: !this.lies.has(index),
         isExchangeOnly: this.lies.get(index) === 'exchange-only',
         garbledShare: this.lies.get(index) === 'garbage' ? 0.1 : 0,
+        manners: mannersOf(this.lies.get(index)),
+        ...(traffic !== undefined && { bytesPerMs: traffic.bytesPerMs }),
         isStoreWritable: this.random.chance(0.9),
         targets: [...targets].map(addressOf),
         createMachine: (computer) => this.createMachine(computer),
@@ -157,6 +193,9 @@ class Simulation {
 
   private createMachine(computer: Computer): Machine {
     const lie = this.lies.get(computer.index)
+    const { traffic } = this
+    if (lie === 'exchange-only' && traffic !== undefined)
+      return new ExchangeOnlyPeer({ computer, wanted: () => traffic.someCids() })
     const core = createLightNodeCore({
       chain: lie === 'other-chain' ? this.otherChain : this.chain.chain,
       ownPeer: computer.peer,
@@ -164,6 +203,7 @@ class Simulation {
       peers: computer.targets,
       maxPeers: this.maxPeersOf(computer.index),
       seed: computer.random.next32(),
+      cidOf: this.chain.cidOf,
       isAuthority: false,
     })
     if (lie === undefined) return core
@@ -172,10 +212,16 @@ class Simulation {
     return new Liar({ lie, core, random: computer.random, forge })
   }
 
-  private repeat(args: { everyMs: readonly [number, number]; untilMs: number; action: () => void }): void {
+  private repeat(args: {
+    everyMs: readonly [number, number]
+    untilMs: number
+    action: () => void
+    random?: Random
+  }): void {
     const { time } = this.world
+    const { random = this.random } = args
     const next = (): void => {
-      const atMs = time.nowMs + this.random.between(...args.everyMs)
+      const atMs = time.nowMs + random.between(...args.everyMs)
       if (atMs >= args.untilMs) return
       time.at(atMs, () => {
         args.action()
@@ -227,6 +273,26 @@ class Simulation {
       .join('; ')
     const what = `liveness: ${behind.length} of ${this.honest().length} are not at height ${tip.height} ${LIVENESS_MS_MAX / MINUTE_MS} minutes after healing; ${first.peer} is at ${head.height}, ${status} (${statusReason}), peers: ${detail}`
     throw this.watch.explain(new SimulationError(what), first)
+  }
+
+  /** Whatever is wanted and an honest neighbour has, is delivered; what was wanted before, and some more. */
+  private requireDeliveries(): void {
+    const { traffic } = this
+    if (traffic === undefined) return
+    const { time } = this.world
+    const sinceMs = time.nowMs
+    traffic.wantOfNeighbours()
+    while (time.nowMs < sinceMs + DELIVERY_MS_MAX) {
+      time.runUntil(time.nowMs + 1_000)
+      if (traffic.owedToUs().length === 0) return
+    }
+    const owed = traffic.owedToUs()
+    const [first] = owed
+    if (first === undefined) return
+    const { computer, what, from } = first
+    const where = `${what}, which ${from.peer} has and to which it is connected`
+    const error = `liveness: ${owed.length} wants are open ${DELIVERY_MS_MAX / MINUTE_MS} minutes after healing; ${computer.peer} waits for ${where}`
+    throw this.watch.explain(new SimulationError(error), computer)
   }
 
   /** L6 at rest: readiness is mutual, over one connection a pair, and everybody has the neighbour that it dials. */

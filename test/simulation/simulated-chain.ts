@@ -1,11 +1,15 @@
 /** What a simulation needs of a chain besides its rules: somebody to mine it, and somebody to break it. */
 import type { Chain, HeaderTree } from '../../src/core/chain.ts'
+import type { CoreOptions } from '../../src/core/core.ts'
 import type { Root } from '../../src/core/ids.ts'
+import { toyCidOf } from './toy-content.ts'
 import { createToyChain, TOY_GENESIS_TIME } from './toy-chain.ts'
 import { TOY_HEADER_SIZE_BYTES } from './toy-header.ts'
 
 export interface SimulatedChain {
   readonly chain: Chain
+  /** Undefined where blocks are not exchanged. */
+  readonly cidOf: CoreOptions['cidOf']
   /** When a simulation begins. */
   readonly unixMs: number
   /** Headers on top of the tree's tip. `nonce` tells them from all others. */
@@ -24,11 +28,13 @@ export interface SimulatedChain {
 
 const MONTH_SECONDS = 30 * 24 * 3_600
 
-export function createSimulatedToyChain(): SimulatedChain {
+/** Its blocks are exchanged, unless it is said that only headers are. */
+export function createSimulatedToyChain(args: { readonly isHeadersOnly?: boolean } = {}): SimulatedChain {
   const chain = createToyChain()
   const nowhere = (nonce: number): Root => nonce.toString(16).padStart(64, 'f') as Root
   return {
     chain,
+    cidOf: args.isHeadersOnly === true ? undefined : toyCidOf,
     unixMs: (TOY_GENESIS_TIME + MONTH_SECONDS) * 1_000,
     mine({ tree, count, unixMs, nonce }) {
       let parent = tree.tip

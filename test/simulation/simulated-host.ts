@@ -9,13 +9,14 @@ import type {
   RequestHandshake,
   SendMessage,
 } from '../../src/core/effect.ts'
-import type { Event, HandshakeRequested, MessageReceived } from '../../src/core/event.ts'
-import type { ExchangeHostEffect } from '../../src/core/exchange/exchange-effect.ts'
+import type { Event, HandshakeRequested } from '../../src/core/event.ts'
 import type { NetworkFailure } from '../../src/core/failure.ts'
 import type { ConnectionId, DialId, PeerId, RequestId } from '../../src/core/ids.ts'
 import type { Link, LinkEnd, LinkOwner } from './link.ts'
-import { isRequest, messageSizeBytes } from './machine.ts'
+import { exchangeSizeBytes, isRequest, messageSizeBytes } from './machine.ts'
 import type { Random } from './random.ts'
+import type { ExchangeManners } from './simulated-exchange.ts'
+import { SimulatedExchange } from './simulated-exchange.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** Obligation 2 of the driver. */
@@ -36,8 +37,12 @@ export interface HostOptions {
   readonly garbledShare: number
   /** Knows bitswap and not our handshake, and says so (Helia, Kubo). */
   readonly isExchangeOnly: boolean
+  readonly manners: ExchangeManners
+  readonly bytesPerMs: number
   readonly time: VirtualTime
   readonly random: Random
+  /** For block exchange alone, so that without it nothing else is drawn differently. */
+  readonly exchangeRandom: Random
   /** Into the process's inbox; with the end it came by, for a message. */
   readonly post: (event: Event, end: LinkEnd | undefined) => void
   readonly dial: (state: DialState, timeoutMs: number) => void
@@ -55,16 +60,22 @@ export class SimulatedHost implements LinkOwner {
   isAlive = true
   readonly ends: Map<ConnectionId, LinkEnd> = new Map<ConnectionId, LinkEnd>()
   readonly dials: Map<DialId, DialState> = new Map<DialId, DialState>()
+  readonly exchange: SimulatedExchange
   private readonly options: HostOptions
   private readonly waiting: Map<PeerId, Waiting> = new Map<PeerId, Waiting>()
   private nextQuestion = 1
 
   constructor(options: HostOptions) {
     this.options = options
+    const { time, exchangeRandom: random, manners, bytesPerMs, sentIntoTheVoid } = options
+    this.exchange = new SimulatedExchange({
+      ...{ time, random, manners, bytesPerMs, sentIntoTheVoid },
+      post: (event) => this.post(event),
+      endOf: (connection) => this.ends.get(connection),
+    })
   }
 
-  /** Block exchange is not carried: no simulated light node wants blocks. */
-  perform(effect: Exclude<HostEffect, ExchangeHostEffect>): void {
+  perform(effect: HostEffect): void {
     switch (effect.type) {
       case 'dial':
         this.dial(effect)
@@ -83,6 +94,11 @@ export class SimulatedHost implements LinkOwner {
         return
       case 'send-message':
         this.sendMessage(effect)
+        return
+      default: {
+        const remote = this.ends.get(effect.connection)?.other.owner as SimulatedHost | undefined
+        this.exchange.perform(effect, remote?.exchange)
+      }
     }
   }
 
@@ -161,6 +177,7 @@ export class SimulatedHost implements LinkOwner {
       return
     }
     for (const request of [...end.handshakeRequests]) this.failHandshake(end, request, 'closed')
+    this.exchange.closed(end.connection)
     end.isClosed = true
     end.isOpen = false
     this.ends.delete(end.connection)
@@ -240,7 +257,8 @@ export class SimulatedHost implements LinkOwner {
       (event.type === 'handshake-answered' || event.type === 'handshake-failed') &&
       take(end.handshakeRequests, (request) => request === event.request) === undefined
     if (isLateAnswer) return true
-    if (event.type !== 'message-received') {
+    if (event.type === 'exchange-received' && !this.exchange.reads(end)) return false
+    if (event.type !== 'message-received' && event.type !== 'exchange-received') {
       this.post(event)
       return true
     }
@@ -262,11 +280,12 @@ export class SimulatedHost implements LinkOwner {
   }
 
   /** The process takes this message out of its inbox. */
-  taken(event: MessageReceived, peer: PeerId): void {
+  taken(event: Event, peer: PeerId): void {
     const waiting = this.waiting.get(peer)
     if (waiting === undefined) return
     waiting.count -= 1
-    waiting.bytes -= messageSizeBytes(event.message)
+    if (event.type === 'message-received') waiting.bytes -= messageSizeBytes(event.message)
+    else if (event.type === 'exchange-received') waiting.bytes -= exchangeSizeBytes(event.message)
     if (!waiting.isBlocked) return
     waiting.isBlocked = false
     for (const end of this.ends.values()) if (end.remotePeer === peer) end.link.resume(end)

@@ -17,6 +17,7 @@ export function createSimulatedRegtestChain(): SimulatedChain {
   }
   return {
     chain,
+    cidOf: undefined,
     unixMs: START_UNIX_MS,
     mine({ tree, count, unixMs, nonce }) {
       const firstTime = Math.max(tree.tip.time + 1, Math.floor(unixMs / 1_000))

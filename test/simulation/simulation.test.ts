@@ -40,7 +40,9 @@ test(
 
 for (const failed of parseFailedSeeds(readFileSync(failedSeedsFile, 'utf8'), 'failed-seeds.txt')) {
   test(`seed ${failed.seed} (${failed.chain}): ${failed.what}`, { timeout: HANG_MS }, () => {
-    const chain = failed.chain === 'regtest' ? createSimulatedRegtestChain() : createSimulatedToyChain()
+    const isHeadersOnly = failed.chain === 'headers'
+    const chain =
+      failed.chain === 'regtest' ? createSimulatedRegtestChain() : createSimulatedToyChain({ isHeadersOnly })
     const { seed, nodes, minutes } = failed
     expect(simulate({ seed, nodes, minutes, chain }).height).toBeGreaterThan(0)
   })
@@ -48,6 +50,6 @@ for (const failed of parseFailedSeeds(readFileSync(failedSeedsFile, 'utf8'), 'fa
 
 test('a list of seeds with a line that is none is refused with file and line', () => {
   expect(() => parseFailedSeeds('# fine\n1 20 10 toy  something\n1 twenty\n', 'seeds.txt')).toThrow(
-    'seeds.txt:3: expected "SEED NODES MINUTES toy|regtest  what", got "1 twenty"',
+    'seeds.txt:3: expected "SEED NODES MINUTES toy|headers|regtest  what", got "1 twenty"',
   )
 })

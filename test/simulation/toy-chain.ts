@@ -4,6 +4,7 @@
  */
 import type { Chain, HeaderTree } from '../../src/core/chain.ts'
 import type { Root } from '../../src/core/ids.ts'
+import { TOY_CONTENT } from './toy-content.ts'
 import { encodeToyHeader, TOY_HEADER_SIZE_BYTES, words } from './toy-header.ts'
 import { ToyRegistry } from './toy-registry.ts'
 import { createToyTree } from './toy-tree.ts'
@@ -38,6 +39,7 @@ export function createToyChain(options: { readonly id?: string; readonly genesis
     trustWhenVerified: 'genesis',
     staleAfterMs: undefined,
     minimumChainWork: 0n,
+    content: TOY_CONTENT,
     registry,
     timeOf: (header) => words.at(header, 32),
     createTree: () => createToyTree(registry),

@@ -4,6 +4,7 @@
  */
 import type { Cause } from '../../src/core/checker/cause.ts'
 import type { Effect } from '../../src/core/effect.ts'
+import type { ExchangeAppEffect } from '../../src/core/exchange/exchange-effect.ts'
 import type { ConnectionId } from '../../src/core/ids.ts'
 import type { Instant } from '../../src/core/instant.ts'
 import type { Network } from './computer.ts'
@@ -13,6 +14,8 @@ import { Link } from './link.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import { createRandom } from './random.ts'
+import { SimulatedBlockStore } from './simulated-block-store.ts'
+import type { ExchangeManners } from './simulated-exchange.ts'
 import type { DialState, SimulatedHost } from './simulated-host.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import { VirtualTime } from './virtual-time.ts'
@@ -33,7 +36,14 @@ export interface WorldOptions {
   readonly observer: Observer
   /** One way, between any two; each link draws its own. */
   readonly latencyMs: { readonly min: number; readonly max: number }
+  /** An app is told what became of its want. */
+  readonly settled?: (computer: Computer, effect: ExchangeAppEffect) => void
 }
+
+/** Of what a computer sends of blocks. */
+const BYTES_PER_MS = 1_000
+/** So that what is drawn for block exchange has nothing to do with what is drawn for the rest. */
+const EXCHANGE_SEED = 0x626c6f63
 
 /** What the network does to dials, besides partitions. */
 export interface DialFaults {
@@ -70,6 +80,8 @@ export class World implements Network {
     readonly isHonest: boolean
     readonly isExchangeOnly?: boolean
     readonly garbledShare?: number
+    readonly manners?: ExchangeManners
+    readonly bytesPerMs?: number
     readonly isStoreWritable: boolean
     readonly targets: readonly string[]
     readonly createMachine: (computer: Computer) => Machine
@@ -84,13 +96,20 @@ export class World implements Network {
       name: addressOf(index),
       continues: args.isHonest ? this.options.continues : () => true,
     })
+    const exchangeRandom = createRandom(Math.imul(this.seed ^ EXCHANGE_SEED, index + 1))
+    const blocks = new SimulatedBlockStore({ time: this.time, random: exchangeRandom })
     const { isHonest, isExchangeOnly = false, garbledShare = 0, targets, createMachine } = args
+    const { manners = 'reads', bytesPerMs = BYTES_PER_MS } = args
     const computer = new Computer({
       network: this,
       index,
       address: addressOf(index),
       store,
+      blocks,
       random,
+      exchangeRandom,
+      manners,
+      bytesPerMs,
       isHonest,
       isExchangeOnly,
       garbledShare,
@@ -100,6 +119,10 @@ export class World implements Network {
     this.computers.push(computer)
     this.byAddress.set(computer.address, computer)
     return computer
+  }
+
+  settled(computer: Computer, effect: ExchangeAppEffect): void {
+    this.options.settled?.(computer, effect)
   }
 
   stepped(computer: Computer, cause: Cause, effects: readonly Effect[], now: Instant): void {
