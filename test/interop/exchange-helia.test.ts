@@ -1,169 +1,117 @@
 import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import type { OutgoingExchange } from '../../src/core/exchange/exchange-message.ts'
-import type { Cid, ConnectionId } from '../../src/core/ids.ts'
-import { CID_BYTES_MAX, EXCHANGE_PACKED_BYTES_MAX } from '../../src/core/limits.ts'
-import { CODEC_RAW, formatCid, HASH_DBL_SHA2_256, HASH_SHA2_256, parseCid } from '../../src/wire/cid.ts'
+import { headerCid } from '../../src/chain/bitcoin/content-cid.ts'
+import { readUint32, TIME_OFFSET } from '../../src/chain/bitcoin/header.ts'
+import { mineHeaders } from '../../src/chain/bitcoin/miner.ts'
+import type { Cid, Root } from '../../src/core/ids.ts'
+import { bitcoin, createLightNode, startGateway, type Gateway } from '../../src/nodejs.ts'
+import { CODEC_RAW, formatCid, HASH_DBL_SHA2_256, HASH_SHA2_256 } from '../../src/wire/cid.ts'
 import { createRandom } from '../simulation/random.ts'
 import { HeliaPeer } from './helia-peer.ts'
-import { ScriptedHost } from './libp2p-scripted.ts'
 
-/** Multicodec table. */
-const CODEC_BITCOIN_BLOCK = 0xb0
-const BLOCK_COUNT = 200
-const HEADER_COUNT = 20
-const HEADER_BYTES = 80
+const BLOCK_COUNT = 1_000
 const BLOCK_BYTES_MAX: number = 1024 * 1024
-const TIMEOUT_MS = 60_000
-const EMPTY: OutgoingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: false,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
-}
+const HEADER_COUNT = 100
+const TIMEOUT_MS = 110_000
 
 const stops: (() => Promise<void>)[] = []
 
 afterEach(async () => {
-  await Promise.all(stops.splice(0).map((stop) => stop()))
+  for (const stop of stops.splice(0).reverse()) await stop()
 })
 
-/** As many small ones as large ones: 1 byte to 1 MiB, and Bitcoin headers among them. */
-function someBlocks(seed: number): Map<Cid, Uint8Array> {
-  const random = createRandom(seed)
+/** As many small ones as large ones, 1 byte to 1 MiB. */
+function someBlocks(): ReadonlyMap<Cid, Uint8Array> {
+  const random = createRandom(1)
   const blocks = new Map<Cid, Uint8Array>()
-  for (let index = 0; index < BLOCK_COUNT + HEADER_COUNT; index++) {
-    const isHeader = index >= BLOCK_COUNT
-    const sizeBytes = isHeader ? HEADER_BYTES : Math.ceil(BLOCK_BYTES_MAX ** (random.next32() / 2 ** 32))
-    const bytes = new Uint8Array(sizeBytes)
-    for (let offset = 0; offset < sizeBytes; offset += 97) bytes[offset] = random.below(256)
-    new DataView(bytes.buffer).setUint8(0, index)
-    const codec = isHeader ? CODEC_BITCOIN_BLOCK : CODEC_RAW
-    blocks.set(cidOf({ codec, hashCode: isHeader ? HASH_DBL_SHA2_256 : HASH_SHA2_256 }, bytes), bytes)
+  while (blocks.size < BLOCK_COUNT) {
+    const sizeBytes = Math.ceil(BLOCK_BYTES_MAX ** (random.next32() / 2 ** 32))
+    const bytes = Uint8Array.from({ length: sizeBytes }, (_, offset) => (offset % 64 === 0 ? random.below(256) : 0))
+    const digest = sha256(bytes)
+    const cid = formatCid({ version: 1, codec: CODEC_RAW, hashCode: HASH_SHA2_256, digestSizeBytes: 32, digest })
+    blocks.set(cid, bytes)
   }
   return blocks
 }
 
-function cidOf({ codec, hashCode }: { readonly codec: number; readonly hashCode: number }, bytes: Uint8Array): Cid {
-  const digest = hashCode === HASH_DBL_SHA2_256 ? sha256(sha256(bytes)) : sha256(bytes)
-  return formatCid({ version: 1, codec, hashCode, digestSizeBytes: digest.length, digest })
+async function startHelia(): Promise<HeliaPeer> {
+  const helia = await HeliaPeer.start()
+  stops.push(() => helia.stop())
+  return helia
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest()
 }
 
-/** Sends what it is given, one message at a time, as the core does. */
-class Sender {
-  readonly #scripted: ScriptedHost
-  readonly #connection: ConnectionId
-  readonly #queue: Partial<OutgoingExchange>[] = []
-  #sequence = 0
-  #isSending = false
-
-  constructor(scripted: ScriptedHost, connection: ConnectionId) {
-    this.#scripted = scripted
-    this.#connection = connection
-    scripted.host.perform({ type: 'admit-exchange', connection })
-    scripted.on((event) => {
-      if (event.type !== 'exchange-sent') return
-      this.#isSending = false
-      this.#next()
-    })
-  }
-
-  send(message: Partial<OutgoingExchange>): void {
-    this.#queue.push(message)
-    this.#next()
-  }
-
-  #next(): void {
-    const next = this.#isSending ? undefined : this.#queue.shift()
-    if (next === undefined) return
-    this.#isSending = true
-    const message = { ...EMPTY, ...next }
-    const effect = { type: 'send-exchange', connection: this.#connection, sequence: this.#sequence++ } as const
-    this.#scripted.host.perform({ ...effect, message, timeoutMs: TIMEOUT_MS })
-  }
+function expectSame(got: Uint8Array, bytes: Uint8Array): void {
+  expect(Buffer.compare(got, bytes)).toBe(0)
 }
 
-async function meet(): Promise<{ scripted: ScriptedHost; helia: HeliaPeer; sender: Sender }> {
-  const [scripted, helia] = await Promise.all([ScriptedHost.start({ listen: [] }), HeliaPeer.start()])
-  stops.push(
-    () => scripted.host.stop(),
-    () => helia.stop(),
+test('1,000 blocks of 1 byte to 1 MiB come from one Helia and go to another', async () => {
+  const [giver, taker] = await Promise.all([startHelia(), startHelia()])
+  const blocks = someBlocks()
+  for (const [cid, bytes] of blocks) await giver.put(cid, bytes)
+  const lightNode = await createLightNode({ chain: bitcoin('regtest'), peers: [giver.address, taker.address] })
+  stops.push(() => lightNode.stop())
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  await Promise.all(
+    [...blocks].map(async ([cid, bytes]) => expectSame(await lightNode.getBytes(cid, { signal }), bytes)),
   )
-  const connection = await scripted.connect(helia.address)
-  await scripted.saw('protocols-learnt', ({ speaksBitswap, speaksHandshake }) => speaksBitswap && !speaksHandshake)
-  return { scripted, helia, sender: new Sender(scripted, connection) }
+  await Promise.all([...blocks].map(async ([cid, bytes]) => expectSame(await taker.get(cid, signal), bytes)))
+})
+
+test('Helia gets our headers by their CIDs, straight from the header rows, and we get one that only Helia has', async () => {
+  const helia = await startHelia()
+  const gateway = await openGateway([helia.address])
+  const roots = await mine(gateway, HEADER_COUNT)
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  for (const root of roots) {
+    const header = await gateway.getHeader(root)
+    expectSame(await helia.get(headerCid(root), signal), header?.bytes ?? new Uint8Array())
+  }
+  const foreign = mineHeaders({ parent: new Uint8Array(80), count: 1, firstTime: 1, stepSeconds: 1 })
+  const digest = sha256(sha256(foreign))
+  const cid = formatCid({ version: 1, codec: 0xb0, hashCode: HASH_DBL_SHA2_256, digestSizeBytes: 32, digest })
+  await helia.put(cid, foreign)
+  expectSame(await gateway.getBytes(cid, { signal }), foreign)
+})
+
+async function openGateway(peers: readonly string[]): Promise<Gateway> {
+  const directory = await mkdtemp(join(tmpdir(), 'rushlight-helia-'))
+  const gateway = await startGateway({
+    chain: bitcoin('regtest'),
+    directory,
+    peers,
+    port: 0,
+    host: '127.0.0.1',
+    announce: [],
+    isAuthority: true,
+    log: () => {},
+    httpRequestHandler: (_request, response) => void response.writeHead(404).end(),
+    allowUpgrade: () => true,
+  })
+  stops.push(async () => {
+    await gateway.stop()
+    await rm(directory, { recursive: true, force: true })
+  })
+  return gateway
 }
 
-test('Helia gives us every block that we want, of 1 byte to 1 MiB and Bitcoin headers, and says what it does not have', async () => {
-  const { scripted, helia, sender } = await meet()
-  const blocks = someBlocks(1)
-  for (const [cid, bytes] of blocks) await helia.put(cid, bytes)
-  const absent = cidOf({ codec: CODEC_RAW, hashCode: HASH_SHA2_256 }, Uint8Array.of(0))
-  const received = new Map<Cid, Uint8Array>()
-  const done = new Promise<void>((resolve) => {
-    scripted.on((event) => {
-      if (event.type !== 'exchange-received') return
-      for (const { prefix, bytes } of event.message.blocks) received.set(cidOf(prefix, bytes), bytes)
-      if (received.size === blocks.size && scripted.events.some(saysAbsent)) resolve()
+async function mine(gateway: Gateway, count: number): Promise<Root[]> {
+  const genesis = await gateway.getHeader(0)
+  if (genesis === undefined) throw new Error('expected a genesis header')
+  const mined = new Promise<void>((resolve) => {
+    gateway.addEventListener('head', ({ detail }) => {
+      if (detail.height === count) resolve()
     })
   })
-  const saysAbsent = (event: (typeof scripted.events)[number]): boolean =>
-    event.type === 'exchange-received' && event.message.dontHaves.includes(absent)
-  const wants = [absent, ...blocks.keys()].map(
-    (cid) => ({ cid, priority: 1, want: 'block', sendDontHave: true }) as const,
-  )
-  for (let from = 0; from < wants.length; from += 50) sender.send({ wants: wants.slice(from, from + 50) })
-  await done
-  for (const [cid, bytes] of blocks) expect(Buffer.compare(received.get(cid) ?? new Uint8Array(), bytes)).toBe(0)
-  expect(scripted.count('peer-misbehaved')).toBe(0)
-})
-
-test('we give Helia every block that it wants, on one stream, however it asks', async () => {
-  const { scripted, helia, sender } = await meet()
-  const blocks = someBlocks(2)
-  scripted.on((event) => {
-    if (event.type !== 'exchange-received') return
-    for (const { cid, want } of event.message.wants) {
-      const bytes = blocks.get(cid)
-      if (bytes === undefined) sender.send({ dontHaves: [cid] })
-      else if (want === 'have') sender.send({ haves: [cid] })
-      else sender.send({ blocks: [{ cid, bytes }] })
-    }
-  })
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
-  const got = await Promise.all([...blocks.keys()].map((cid) => helia.get(cid, signal)))
-  for (const [index, bytes] of [...blocks.values()].entries()) {
-    expect(Buffer.compare(got[index] ?? new Uint8Array(), bytes)).toBe(0)
-  }
-  expect(scripted.count('exchange-send-failed')).toBe(0)
-  expect(scripted.count('peer-misbehaved')).toBe(0)
-})
-
-test('Helia takes messages of 2 MiB with many blocks of one hash function', async () => {
-  const { scripted, helia, sender } = await meet()
-  const blocks = [...someBlocks(3)].filter(([cid]) => parseCid(cid).hashCode === HASH_SHA2_256)
-  const messages: { cid: Cid; bytes: Uint8Array }[][] = [[]]
-  let packedBytes = 0
-  for (const [cid, bytes] of blocks) {
-    packedBytes += bytes.length + CID_BYTES_MAX
-    if (packedBytes > EXCHANGE_PACKED_BYTES_MAX) messages.push([])
-    if (packedBytes > EXCHANGE_PACKED_BYTES_MAX) packedBytes = bytes.length
-    messages.at(-1)?.push({ cid, bytes })
-  }
-  let isAnswered = false
-  scripted.on((event) => {
-    if (event.type !== 'exchange-received' || isAnswered) return
-    isAnswered = true
-    for (const packed of messages) sender.send({ blocks: packed })
-  })
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
-  const got = await Promise.all(blocks.map(([cid]) => helia.get(cid, signal)))
-  for (const [index, [, bytes]] of blocks.entries()) expect(got[index]).toEqual(bytes)
-})
+  const firstTime = readUint32(genesis.bytes, TIME_OFFSET) + 600
+  gateway.submitHeaders(mineHeaders({ parent: genesis.bytes, count, firstTime, stepSeconds: 600 }))
+  await mined
+  const headers = await Promise.all(Array.from({ length: count + 1 }, (_, height) => gateway.getHeader(height)))
+  return headers.flatMap((header) => (header === undefined ? [] : [header.root]))
+}
