@@ -209,6 +209,7 @@ export class RushlightBlock extends LitElement {
   }
 
   async #fetch(lightNode: LightNode, place: string | number): Promise<void> {
+    this.#cancel()
     const controller = new AbortController()
     this.content = { phase: 'asking', controller }
     const endWatch = abortWhenSilent({ lightNode, controller, silenceMs: this.silenceMs })

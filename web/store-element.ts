@@ -50,9 +50,14 @@ export class RushlightStore extends LitElement {
         ${formatNumber(store.headerCount)} ${store.headerCount === 1 ? 'header' : 'headers'},
         ${formatBytes(store.sizeBytes)}, ${KIND_WORDS[store.kind]}.
         ${store.reason === undefined ? nothing : html`<span class="reason" id="reason">${asSentence(store.reason)}</span>`}
-        Parts of blocks: ${formatNumber(storedBlocks)}, ${formatBytes(storedBytes)}.
-        <span id="served">Served to others: ${formatNumber(blocksSent)}, ${formatBytes(bytesSent)}.</span>
+        Blocks: ${formatParts(storedBlocks)}, ${formatBytes(storedBytes)}.
+        <span id="served">Served to others: ${formatParts(blocksSent)}, ${formatBytes(bytesSent)}.</span>
       </p>
     </section>`
   }
+}
+
+/** What travels and is kept one by one: transactions, and the nodes of a block's trees. */
+function formatParts(count: number): string {
+  return `${formatNumber(count)} ${count === 1 ? 'part' : 'parts'}`
 }

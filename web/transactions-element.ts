@@ -41,6 +41,15 @@ export class RushlightTransactions extends LitElement {
         color: var(--quiet);
         cursor: default;
       }
+      thead th:last-child {
+        width: 40%;
+      }
+      td {
+        white-space: nowrap;
+      }
+      li {
+        white-space: normal;
+      }
       summary {
         cursor: pointer;
       }

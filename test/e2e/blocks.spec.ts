@@ -117,5 +117,5 @@ test('the head opens by a button, and a practice chain says that it has headers 
   const block = blockOf(page)
   await expect(block.getByRole('heading', { name: /^Block [\d,]+$/ })).toBeFocused()
   await expect(block).toContainText('This practice chain has headers only')
-  await expect(page.locator('rushlight-store #served')).toHaveText('Served to others: 0, 0 B.')
+  await expect(page.locator('rushlight-store #served')).toHaveText('Served to others: 0 parts, 0 B.')
 })
