@@ -6,14 +6,18 @@ import { toRequestId } from '../core/ids.ts'
 import type { Announce, NodeInfo, SyncMessage } from '../core/message.ts'
 import { decodeAddresses, decodeAddressesV2, type HeardAddress } from '../wire/bitcoin/address-messages.ts'
 import { decodeHeaders, encodeGetHeaders, encodeHeaders } from '../wire/bitcoin/header-messages.ts'
-import { decodeInventory, encodeInventory, INVENTORY_BLOCK } from '../wire/bitcoin/inventory-message.ts'
-import { INVENTORY_WITNESS_BLOCK, type InventoryItem } from '../wire/bitcoin/inventory-message.ts'
+import {
+  decodeInventory,
+  encodeInventory,
+  INVENTORY_BLOCK,
+  INVENTORY_WITNESS_BLOCK,
+} from '../wire/bitcoin/inventory-message.ts'
 import type { BitcoinMessage } from '../wire/bitcoin/message-frame.ts'
 import type { BitcoinWireNetwork } from '../wire/bitcoin/network.ts'
 import { readRoot } from '../wire/bitcoin/payload.ts'
 import type { VersionMessage } from '../wire/bitcoin/version-message.ts'
 import { undecodable } from '../wire/wire-error.ts'
-import { BitcoinBlockRequests, BLOCKS_IN_FLIGHT_MAX, type BlockAnswer } from './bitcoin-block-requests.ts'
+import { BitcoinBlockRequests, type BlockAnswer } from './bitcoin-block-requests.ts'
 import { BitcoinClaims, HEADER_SIZE_BYTES, type SummaryOf } from './bitcoin-claims.ts'
 import { BitcoinHeaderRequests } from './bitcoin-header-requests.ts'
 import { BitcoinNegotiation, servesHeaders } from './bitcoin-negotiation.ts'
@@ -99,7 +103,11 @@ export class BitcoinLink {
       send,
       nowUnixSeconds: () => Math.floor(Date.now() / 1_000),
     })
-    this.#serving = new BitcoinServing(send)
+    this.#serving = new BitcoinServing({
+      send,
+      untilDrained: () => this.#socket.untilDrained(),
+      blockOf: context.blockOf,
+    })
     this.#blocks = new BitcoinBlockRequests((root) => {
       send('getdata', encodeInventory([{ type: INVENTORY_WITNESS_BLOCK, root }]))
     })
@@ -212,14 +220,12 @@ export class BitcoinLink {
 
   async #serve(command: string, payload: Uint8Array): Promise<void> {
     switch (command) {
-      case 'ping': {
-        if (payload.length !== NONCE_BYTES) throw undecodable(`a ping of ${NONCE_BYTES} bytes`, String(payload.length))
+      case 'ping':
         return this.#question(this.#serving.ping(payload), payload.length)
-      }
       case 'getheaders':
         return this.#question(this.#serving.getHeaders(payload), payload.length)
       case 'getdata':
-        return this.#serveBlocks(decodeInventory(payload, 'getdata'))
+        return this.#serving.getData(payload)
     }
   }
 
@@ -312,22 +318,6 @@ export class BitcoinLink {
     const room = ADDRESSES_PER_CONNECTION_MAX - this.#addressCount
     this.#addressCount += addresses.length
     if (room > 0) this.#context.onAddresses(addresses.slice(0, room))
-  }
-
-  async #serveBlocks(items: readonly InventoryItem[]): Promise<void> {
-    const absent: InventoryItem[] = []
-    let servedCount = 0
-    for (const item of items) {
-      // Without witnesses a block is another serialisation, which is not kept.
-      const isServed = item.type === INVENTORY_WITNESS_BLOCK && servedCount < BLOCKS_IN_FLIGHT_MAX
-      const bytes = isServed ? await this.#context.blockOf(item.root) : undefined
-      if (bytes === undefined) absent.push(item)
-      else {
-        servedCount += 1
-        this.#socket.send('block', bytes)
-      }
-    }
-    if (absent.length > 0) this.#socket.send('notfound', encodeInventory(absent))
   }
 
   // What we send.

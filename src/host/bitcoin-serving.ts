@@ -1,12 +1,22 @@
-import type { RequestId } from '../core/ids.ts'
+import type { RequestId, Root } from '../core/ids.ts'
 import { toRequestId } from '../core/ids.ts'
 import { BUSY_RETRY_MS } from '../core/limits.ts'
 import type { GetAncestors, GetHeaders, Ping, SyncResponse } from '../core/message.ts'
 import { decodeGetHeaders, encodeHeaders } from '../wire/bitcoin/header-messages.ts'
+import {
+  decodeInventory,
+  encodeInventory,
+  INVENTORY_WITNESS_BLOCK,
+  type InventoryItem,
+} from '../wire/bitcoin/inventory-message.ts'
 import { HEADERS_PER_BITCOIN_MESSAGE_MAX } from '../wire/bitcoin/message-limits.ts'
+import { undecodable } from '../wire/wire-error.ts'
+import { BLOCKS_IN_FLIGHT_MAX } from './bitcoin-block-requests.ts'
 
 /** Requests of theirs that the core has not answered; beyond it their messages are not read. */
 const UNANSWERED_REQUESTS_MAX = 4
+/** BIP 31. */
+const NONCE_BYTES = 8
 
 type Question = Ping | GetHeaders | GetAncestors
 
@@ -21,15 +31,26 @@ interface Unanswered {
 /** What a peer asks of us, numbered for the core, and the core's answers in the peer's terms. */
 export class BitcoinServing {
   readonly #send: (command: string, payload: Uint8Array) => void
+  readonly #untilDrained: () => Promise<void> | undefined
+  readonly #blockOf: (root: Root) => Promise<Uint8Array | undefined>
   readonly #unanswered = new Map<RequestId, Unanswered>()
   #nextRequest = 1
   #onRoom: (() => void) | undefined
 
-  constructor(send: (command: string, payload: Uint8Array) => void) {
-    this.#send = send
+  /** `blockOf` gives a whole block with witnesses; undefined when we do not have it. Never rejects. */
+  constructor(args: {
+    readonly send: (command: string, payload: Uint8Array) => void
+    readonly untilDrained: () => Promise<void> | undefined
+    readonly blockOf: (root: Root) => Promise<Uint8Array | undefined>
+  }) {
+    this.#send = args.send
+    this.#untilDrained = args.untilDrained
+    this.#blockOf = args.blockOf
   }
 
+  /** Throws `WireError`. */
   ping(nonce: Uint8Array): Question {
+    if (nonce.length !== NONCE_BYTES) throw undecodable(`a ping of ${NONCE_BYTES} bytes`, String(nonce.length))
     return this.#open((request) => ({ type: 'ping', request }), nonce)
   }
 
@@ -42,6 +63,24 @@ export class BitcoinServing {
     }
     if (stop === undefined) return undefined
     return this.#open((request) => ({ type: 'get-ancestors', request, roots: [stop], known: [], countMax: 1 }))
+  }
+
+  /** Blocks go out one after the other as the peer takes them, the first few of each request. Throws `WireError`. */
+  async getData(payload: Uint8Array): Promise<void> {
+    const absent: InventoryItem[] = []
+    let servedCount = 0
+    for (const item of decodeInventory(payload, 'getdata')) {
+      // Without witnesses a block is another serialisation, which is not kept.
+      const isServed = item.type === INVENTORY_WITNESS_BLOCK && servedCount < BLOCKS_IN_FLIGHT_MAX
+      const bytes = isServed ? await this.#blockOf(item.root) : undefined
+      if (bytes === undefined) absent.push(item)
+      else {
+        servedCount += 1
+        this.#send('block', bytes)
+        await this.#untilDrained()
+      }
+    }
+    if (absent.length > 0) this.#send('notfound', encodeInventory(absent))
   }
 
   /** The core's answer. One to a question that is not open goes nowhere. */

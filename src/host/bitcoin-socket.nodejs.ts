@@ -65,6 +65,21 @@ export class BitcoinSocket {
     if (this.#socket.writableLength > WRITE_QUEUE_BYTES_MAX) this.#socket.destroy()
   }
 
+  /** Resolves when what was sent has left for the peer, or never will; undefined when that is so already. */
+  untilDrained(): Promise<void> | undefined {
+    const socket = this.#socket
+    if (!socket.writableNeedDrain) return undefined
+    return new Promise((resolve) => {
+      const onEnd = (): void => {
+        socket.off('drain', onEnd)
+        socket.off('close', onEnd)
+        resolve()
+      }
+      socket.on('drain', onEnd)
+      socket.on('close', onEnd)
+    })
+  }
+
   /** What was sent goes out; cut off after a while. Nothing is read any more. */
   close(): void {
     this.#closeByMs ??= this.#options.nowMs() + CLOSE_TIMEOUT_MS
@@ -101,21 +116,9 @@ export class BitcoinSocket {
     for (let message = this.#reader.next(); message !== undefined; message = this.#reader.next()) {
       this.#beganMs = undefined
       await this.#options.onMessage(message)
-      if (this.#socket.writableNeedDrain) await this.#drained()
+      await this.untilDrained()
       if (this.#closeByMs !== undefined) return
     }
-  }
-
-  #drained(): Promise<void> {
-    return new Promise((resolve) => {
-      const onEnd = (): void => {
-        this.#socket.off('drain', onEnd)
-        this.#socket.off('close', onEnd)
-        resolve()
-      }
-      this.#socket.on('drain', onEnd)
-      this.#socket.on('close', onEnd)
-    })
   }
 
   #misbehaved(error: WireError): void {

@@ -3,6 +3,7 @@ import { bitcoin } from '../../src/bitcoin.ts'
 import type { Chain, HeaderTree } from '../../src/core/chain.ts'
 import type { LightNodeEventMap } from '../../src/driver/api.ts'
 import { systemClock } from '../../src/driver/clock.ts'
+import { debugCore } from '../../src/driver/debugging.ts'
 import { RunningLightNode } from '../../src/driver/light-node.ts'
 import { isBitcoinAddress } from '../../src/host/bitcoin-address.ts'
 import type { BitcoinTcpHost, BitcoinTcpHostOptions } from '../../src/host/bitcoin-tcp-host.nodejs.ts'
@@ -28,11 +29,13 @@ export async function startBitcoinLightNode(
     readonly isAuthority?: boolean
     /** Listens for light nodes over libp2p's TCP. */
     readonly isGateway?: boolean
+    /** The checker looks at every step; it takes its time. */
+    readonly isChecked?: boolean
     /** Told the tree of verified headers once it is made. */
     readonly onTree?: (tree: HeaderTree) => void
   } & Partial<BitcoinTcpHostOptions> = {},
 ): Promise<BitcoinLightNode> {
-  const { peers = [], isAuthority = false, isGateway = false, onTree, ...hostOptions } = options
+  const { peers = [], isAuthority = false, isGateway = false, isChecked = true, onTree, ...hostOptions } = options
   const regtest = bitcoin('regtest')
   const { id, genesis, headerSizeBytes } = regtest
   let tree: HeaderTree | undefined
@@ -59,6 +62,7 @@ export async function startBitcoinLightNode(
     yieldTurn: (callback) => setImmediate(callback),
     log: () => {},
     addressProblem: () => undefined,
+    debugCore: isChecked ? debugCore : undefined,
   })
   const warnings: LightNodeEventMap['warning'][] = []
   lightNode.addEventListener('warning', ({ detail }) => warnings.push(detail))
