@@ -256,14 +256,15 @@ export class Asking {
 
   // What peers say.
 
-  deliver(want: Want, bytes: Uint8Array, peer: ExchangePeer): void {
-    const { effects } = this.#context
+  /** `sender`: undefined when it came from our own store. */
+  deliver(want: Want, bytes: Uint8Array, sender: ExchangePeer | undefined): void {
+    const from = sender?.id ?? 'store'
     for (const token of want.tokens) {
       this.#tokens.delete(token)
-      effects.push({ type: 'want-settled', token, outcome: { type: 'delivered', bytes, from: peer.id } })
+      this.#context.effects.push({ type: 'want-settled', token, outcome: { type: 'delivered', bytes, from } })
     }
-    praise(want.session, peer)
-    this.#close(want, peer)
+    if (sender !== undefined) praise(want.session, sender)
+    this.#close(want, sender)
   }
 
   has(peer: ExchangePeer, cid: Cid, nowMs: number): void {

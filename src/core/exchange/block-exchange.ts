@@ -20,6 +20,7 @@ import { OutlineServer } from './outline-server.ts'
 import { PeerList } from './peer-list.ts'
 import { receiveAnswers } from './receiving.ts'
 import { Sender } from './sender.ts'
+import { StoredWants } from './stored-wants.ts'
 
 export interface BlockExchangeOptions {
   readonly tree: HeaderTree
@@ -59,6 +60,7 @@ export class BlockExchange {
   readonly #context: ExchangeContext
   readonly #peers = new PeerList()
   readonly #asking: Asking
+  readonly #storedWants: StoredWants
   readonly #server: BlockServer
   readonly #sender: Sender
   readonly #outlines: OutlineAsking
@@ -79,6 +81,7 @@ export class BlockExchange {
       dirty: new Set(),
     }
     this.#asking = new Asking({ context: this.#context, peers: this.#peers })
+    this.#storedWants = new StoredWants({ context: this.#context, asking: this.#asking })
     this.#server = new BlockServer(this.#context)
     this.#sender = new Sender({ context: this.#context, server: this.#server })
     this.#outlines = new OutlineAsking(options)
@@ -102,13 +105,16 @@ export class BlockExchange {
       case 'blocks-found':
         return this.#server.found(event)
       case 'blocks-loaded':
+        this.#storedWants.loaded(event)
         return this.#server.loaded(event, nowMs)
       case 'outline-loaded':
         return this.#outlineServer.loaded(event.load, event.outline)
       case 'blocks-load-failed':
+        this.#storedWants.failed(event.load)
         this.#server.readFailed(event.load, nowMs)
         return this.#outlineServer.failed(event.load)
       case 'blocks-stored':
+        this.#storedWants.stored(event)
         return this.#server.stored(event)
       case 'want-requested':
         return this.#asking.request(event, nowMs)
