@@ -1,7 +1,7 @@
 /** Whom a host dials when nobody says whom: DNS seeds, addresses heard of, addresses kept. All of it on loopback. */
 import { afterEach, expect, test } from 'vitest'
 import { PayloadWriter } from '../../src/wire/bitcoin/payload.ts'
-import { FakeBitcoinListener, HostRig } from './bitcoin-fake-peer.ts'
+import { FakeBitcoinListener, HostRig, visit } from './bitcoin-fake-peer.ts'
 
 const rigs: HostRig[] = []
 const listeners: FakeBitcoinListener[] = []
@@ -31,6 +31,7 @@ async function seededRig(
   const asked: string[] = []
   let saved: readonly string[] = []
   const rig = await HostRig.start({
+    listen: { host: '127.0.0.1', port: 0 },
     savedAddresses,
     saveAddresses: (lines) => (saved = lines),
     forTests: {
@@ -46,6 +47,23 @@ async function seededRig(
   })
   rigs.push(rig)
   return { rig, asked, saved: () => saved }
+}
+
+/** The payload of an addrv2 with IPv4 addresses, each four bytes and a port. */
+function addressesOf(...entries: readonly (readonly [number, number, number, number, number])[]): Uint8Array {
+  const writer = new PayloadWriter().compactSize(entries.length)
+  for (const [a, b, c, d, port] of entries) {
+    const address = Uint8Array.of(a, b, c, d)
+    writer
+      .uint32(1_700_000_000)
+      .compactSize(9)
+      .uint8(1)
+      .compactSize(4)
+      .bytes(address)
+      .uint8(port >> 8)
+      .uint8(port)
+  }
+  return writer.finish()
 }
 
 test('the DNS seeds name peers, of each network group one is dialled, and who was good is kept', async () => {
@@ -87,23 +105,7 @@ test('a peer tells of others, which are dialled next', async () => {
   const peer = await listener.accept()
   await peer.answerHandshake()
   await peer.receive('getaddr')
-  const address = (host: number[], port: number): PayloadWriter =>
-    new PayloadWriter()
-      .uint32(1_700_000_000)
-      .compactSize(9)
-      .uint8(1)
-      .compactSize(4)
-      .bytes(Uint8Array.from(host))
-      .uint8(port >> 8)
-      .uint8(port)
-  const heard = [address([127, 3, 0, 1], listener.port), address([127, 4, 0, 1], 22)]
-  peer.send(
-    'addrv2',
-    new PayloadWriter()
-      .compactSize(2)
-      .bytes(Buffer.concat(heard.map((entry) => entry.finish())))
-      .finish(),
-  )
+  peer.send('addrv2', addressesOf([127, 3, 0, 1, listener.port], [127, 4, 0, 1, 22]))
   peer.send('ping', new Uint8Array(8))
   await rig.untilMessage('ping')
   rig.dial('bitcoin://any/2')
@@ -111,6 +113,17 @@ test('a peer tells of others, which are dialled next', async () => {
   // Nobody sends us to another protocol's port.
   rig.dial('bitcoin://any/3')
   expect((await rig.until('dial-failed')).detail).toBe('no Bitcoin peer to try now: 2 addresses are known')
+})
+
+test('a stranger who dialled us tells us of nobody', async () => {
+  const listener = await listenEverywhere()
+  const { rig } = await seededRig(listener.port, {})
+  const stranger = await visit(rig)
+  stranger.send('addrv2', addressesOf([127, 3, 0, 1, listener.port]))
+  stranger.send('ping', new Uint8Array(8))
+  await rig.untilMessage('ping')
+  rig.dial('bitcoin://any/1')
+  expect((await rig.until('dial-failed')).detail).toBe('no Bitcoin peer to try now: 0 addresses are known')
 })
 
 test('an address that does not answer gives way to the next one in the same dial', async () => {
