@@ -34,7 +34,7 @@ const DIAL_TIMEOUT_MS = 30_000
 const LAST_CLOSE_TIMEOUT_MS = 500
 
 /**
- * What stands where `createLibp2p` stands on platforms without sockets: a quarter of its weight, over the same noise,
+ * What stands where `createLibp2p` stands on platforms without sockets: 6 kB gzip instead of 46, over the same noise,
  * muxer, identify and transports. It has no peer routing, no DNS (`/dnsaddr` is refused), no connection pruning and no
  * metrics, and two dials to one peer at once are two connections: the core closes the surplus.
  */
@@ -106,8 +106,8 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
 
   async start(): Promise<void> {
     this.status = 'starting'
-    await start(...this.#transports.getTransports(), ...this.#services)
     try {
+      await start(...this.#transports.getTransports(), ...this.#services)
       await this.#transports.listen(this.#parts.listen.map((address) => multiaddr(address)))
     } finally {
       this.status = 'started'

@@ -13,4 +13,7 @@ describe('over the libp2p for tabs', async () => {
   await import('./simultaneous-dial.test.ts')
   await import('./light-nodes-sync.test.ts')
   await import('./light-nodes-refusals.test.ts')
+  await import('./exchange-host.test.ts')
+  await import('./exchange-silent.test.ts')
+  await import('./exchange-helia-host.test.ts')
 })
