@@ -18,6 +18,12 @@ test('flags and arguments in any order', () => {
   expect(flags.isSet('json')).toBe(true)
 })
 
+test('a last argument that may be repeated is needed once', () => {
+  const command: Command = { ...COMMAND, positionals: ['FILE…'] }
+  expect(parseCall(command, ['one', '--json', 'two', 'three']).positionals).toEqual(['one', 'two', 'three'])
+  expect(() => parseCall(command, [])).toThrow('expected FILE (')
+})
+
 test('help needs no argument', () => {
   expect(parseCall(COMMAND, ['--help']).flags.isSet('help')).toBe(true)
 })

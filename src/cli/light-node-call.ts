@@ -118,15 +118,13 @@ async function askFolder<Value>(
 }
 
 function notHere({ hasFolder, directory, lightNode }: LightNodeCall, block: string | number): CommandError {
-  const advice = '--peer names somebody to ask'
-  if (!hasFolder) return new CommandError(2, `expected a data folder at ${directory}, found none; ${advice}`)
-  const known = typeof block === 'number' && block > lightNode.head.height
-  return known
-    ? new CommandError(
-        2,
-        `no header of height ${block} in ${directory}, whose last is ${lightNode.head.height}; ${advice}`,
-      )
-    : new CommandError(2, `block ${block} is not in ${directory}; ${advice}`)
+  const { height } = lightNode.head
+  const fault = !hasFolder
+    ? `expected a data folder at ${directory}, found none`
+    : typeof block === 'number' && block > height
+      ? `no header of height ${block} in ${directory}, whose last is ${height}`
+      : `block ${block} is not in ${directory}`
+  return new CommandError(2, `${fault}; --peer names somebody to ask`)
 }
 
 async function reachPeer({ lightNode, peers, timeoutMs }: LightNodeCall, deadline: AbortSignal): Promise<void> {
