@@ -131,6 +131,12 @@ test('a short block in a padded message does not keep the message alive', () => 
   expect(block?.bytes.buffer.byteLength).toBe(1)
 })
 
+test('more waiting bytes than an int32 holds are told as the most that it holds; a negative number is none', () => {
+  expect(decodeBitswapMessage(encode({ pendingBytes: 5 * 2 ** 30 })).pendingBytes).toBe(2 ** 31 - 1)
+  const negative = Uint8Array.of(0x28, ...Array.from({ length: 9 }, () => 0xff), 1)
+  expect(decodeBitswapMessage(negative).pendingBytes).toBe(0)
+})
+
 test('an unreadable prefix loses its own block, and is counted', () => {
   const bad = new ProtobufWriter().bytes(1, Uint8Array.of(7)).bytes(2, Uint8Array.of(1)).finish()
   const good = encode({ blocks: [{ cid: CID, bytes: Uint8Array.of(9) }] })

@@ -21,6 +21,7 @@ const WANT_HAVE = 1
 const HAVE = 0
 const DONT_HAVE = 1
 
+const INT_32_MAX: number = 2 ** 31 - 1
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 export interface DecodedExchange extends IncomingExchange {
@@ -44,7 +45,7 @@ export function encodeBitswapMessage(message: OutgoingExchange): readonly Uint8A
   for (const { cid, bytes } of message.blocks) writeBlock(writer, cid, bytes)
   for (const cid of message.haves) writer.message(MESSAGE.presence, () => writePresence(writer, cid, HAVE))
   for (const cid of message.dontHaves) writer.message(MESSAGE.presence, () => writePresence(writer, cid, DONT_HAVE))
-  writer.int32(MESSAGE.pendingBytes, message.pendingBytes)
+  writer.int32(MESSAGE.pendingBytes, Math.min(message.pendingBytes, INT_32_MAX))
   const { parts, sizeBytes } = writer.finish()
   if (sizeBytes > EXCHANGE_MESSAGE_BYTES_MAX) {
     throw new RangeError(`expected a message of at most ${EXCHANGE_MESSAGE_BYTES_MAX} bytes, got ${sizeBytes}`)
