@@ -170,6 +170,9 @@ export class HostRig {
   readonly events: SinkEvent[] = []
   /** While set, messages are not taken. */
   gate: Promise<void> | undefined
+  dialCount = 0
+  /** Handshakes that we asked for. */
+  handshakeCount = 0
   #onEvent: () => void = () => {}
   #nextId = 1
   readonly #info: NodeInfo = {
@@ -213,6 +216,7 @@ export class HostRig {
 
   /** Dials; the outcome is an event. */
   dial(address: string, timeoutMs = 60_000): void {
+    this.dialCount += 1
     this.host.perform({ type: 'dial', dial: toDialId(this.#nextId++), address, timeoutMs })
   }
 
@@ -256,6 +260,7 @@ export class HostRig {
       const { connection } = event
       // The connection is in the host's hands only after this event.
       queueMicrotask(() => {
+        this.handshakeCount += 1
         const timeoutMs = this.handshakeTimeoutMs
         this.host.perform({ type: 'request-handshake', connection, request, info, timeoutMs })
       })
