@@ -19,12 +19,13 @@ export interface ChainContent {
   takeApart(block: Uint8Array): BlockParts
   /** The CIDs of the transactions, in order; undefined for one that the outline holds itself (the coinbase). */
   wantedCids(outline: Uint8Array): readonly (Cid | undefined)[]
-  /** The block, byte for byte. `parts` as `wantedCids` names them. Throws `ContentError` when a part does not fit. */
-  assemble(args: { readonly outline: Uint8Array; readonly parts: readonly (Uint8Array | undefined)[] }): Uint8Array
+  /**
+   * The block of an outline that was checked. `parts` as `wantedCids` names them. Stops at intervals of some milliseconds, so
+   * that a tab can do other things meanwhile. Throws `ContentError` when a part does not fit.
+   */
+  assemble(args: BlockPieces): Generator<undefined, AssembledBlock>
   /** Where nobody serves outlines: finds the outline by walking the block's trees by CID, from the header. */
   walk(root: Root): OutlineWalk
-  /** In block order. Throws `ContentError`. */
-  describe(block: Uint8Array): readonly TransactionSummary[]
   /** Where that transaction stands, by its place or its id; undefined when the block has none. */
   indexOf(outline: Uint8Array, transaction: number | Root): number | undefined
   /** The proof that this transaction is in the outline's block. `part` is undefined for one the outline holds itself. */
@@ -44,6 +45,18 @@ export interface BlockParts {
   readonly transactionCount: number
   /** Everything that is made available by CID, the header included. */
   readonly nodes: readonly { readonly cid: Cid; readonly bytes: Uint8Array }[]
+}
+
+export interface BlockPieces {
+  readonly outline: Uint8Array
+  readonly parts: readonly (Uint8Array | undefined)[]
+}
+
+export interface AssembledBlock {
+  /** Byte for byte as it was. */
+  readonly bytes: Uint8Array
+  /** In block order. */
+  readonly transactions: readonly TransactionSummary[]
 }
 
 /** A pure walk, level by level: fetch what `next` names, hand it in, until `outline` is there. Bounded by OUTLINE_BYTES_MAX. */

@@ -1,5 +1,11 @@
 import type { Chain, HeaderTree } from '../core/chain.ts'
-import type { ChainContent, TransactionProof, VerifiedTransaction } from '../core/content.ts'
+import type {
+  AssembledBlock,
+  BlockPieces,
+  ChainContent,
+  TransactionProof,
+  VerifiedTransaction,
+} from '../core/content.ts'
 import { ContentError } from '../core/content.ts'
 import type { Cid, Root } from '../core/ids.ts'
 import { isRoot } from '../core/ids.ts'
@@ -19,6 +25,7 @@ export interface ContentAccessOptions {
   /** Writes and tells the core, so that whoever waits for these blocks gets them. */
   readonly put: (write: BlockWrite) => Promise<void>
   readonly wants: Wants
+  readonly yieldTurn: (callback: () => void) => void
 }
 
 /** An outline, and whether it came from a peer just now. */
@@ -81,9 +88,9 @@ export class ContentAccess {
     )
     let next = 0
     const parts = cids.map((cid) => (cid === undefined ? undefined : fetched[next++]))
-    const bytes = judged(() => content.assemble({ outline, parts }))
+    const assembled = await this.#assemble({ outline, parts })
     await this.#keep(root, found)
-    return { ...this.#placeOf(root), bytes, transactions: content.describe(bytes) }
+    return { ...this.#placeOf(root), ...assembled }
   }
 
   async getTransaction(place: TransactionPlace, signal: AbortSignal | undefined): Promise<TransactionRecord> {
@@ -166,6 +173,16 @@ export class ContentAccess {
     const fetched = missing.length === 0 ? [] : await this.#options.wants.blocks(missing, signal)
     fetched.forEach((bytes, index) => blocks.set(missing[index] as Cid, bytes))
     return cids.map((cid) => blocks.get(cid) as Uint8Array)
+  }
+
+  /** Each slice in a turn of its own, the first one too: the last of the parts came in this one. */
+  async #assemble(pieces: BlockPieces): Promise<AssembledBlock> {
+    const assembly = this.#content.assemble(pieces)
+    for (;;) {
+      await new Promise<void>((resolve) => this.#options.yieldTurn(resolve))
+      const step = judged(() => assembly.next())
+      if (step.done === true) return step.value
+    }
   }
 
   /** A block that was fetched can be had from here; that it is kept is no promise. */

@@ -139,6 +139,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       store: parts.blockStore,
       put: (write) => blocks.put(write),
       wants: this.#wants,
+      yieldTurn,
     })
     // Nobody may be waiting when a stop rejects this.
     this.#readiness.promise.catch(() => {})

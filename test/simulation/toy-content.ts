@@ -116,7 +116,6 @@ export const TOY_CONTENT: ChainContent = {
   wantedCids: unused,
   assemble: unused,
   walk: unused,
-  describe: unused,
   indexOf: unused,
   prove: unused,
   verifyProof: unused,

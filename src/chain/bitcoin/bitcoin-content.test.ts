@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { testWithData } from '../../../test/data-folder.ts'
+import { drained } from '../../../test/drained.ts'
 import { largeBlock } from '../../../test/real-blocks.ts'
 import { syntheticBlock, syntheticTransaction } from '../../../test/synthetic-block.ts'
 import { toRoot } from '../../core/ids.ts'
@@ -7,11 +8,12 @@ import type { Cid } from '../../core/ids.ts'
 import { doubleSha256 } from '../../hash/sha256.ts'
 import { formatCid, parseCid, toCid } from '../../wire/cid.ts'
 import { createBitcoinChain } from './bitcoin-chain.ts'
+import { parseBlock } from './block.ts'
 import { createBitcoinContent } from './bitcoin-content.ts'
 import { transactionCid, witnessCommitmentCid } from './content-cid.ts'
 import { MERKLE_ROOT_OFFSET } from './header.ts'
 import { NETWORKS } from './networks.ts'
-import { parseTransaction } from './transaction.ts'
+import { parseTransaction, summaryOf } from './transaction.ts'
 import { committedHashOf } from './witness-commitment.ts'
 
 const content = createBitcoinContent(NETWORKS.mainnet.segwitHeight)
@@ -46,7 +48,7 @@ testWithData('the nodes of a block are laid out as IPLD does: two trees, every C
   expect(held.get(content.headerCid(root))).toEqual(header)
 
   const transactions = leavesBelow(held, header.subarray(MERKLE_ROOT_OFFSET))
-  const described = content.describe(largeBlock('mainnet-481829-b975e726'))
+  const described = parseBlock(largeBlock('mainnet-481829-b975e726'), 0).transactions.map(summaryOf)
   expect(transactions.map((bytes) => bytes && parseTransaction(bytes).txid)).toEqual(described.map(({ txid }) => txid))
   expect(transactions.some((bytes) => bytes !== undefined && parseTransaction(bytes).hasWitness)).toBe(false)
 
@@ -68,24 +70,26 @@ test('a block is taken apart, described, and put together again', () => {
   expect(header).toEqual(block.subarray(0, 80))
   expect(content.checkOutline({ root, outline })).toBeUndefined()
   expect(content.checkOutline({ root: NETWORKS.mainnet.genesis, outline })).toMatch(/^expected the header of 0000/)
-  const described = content.describe(block)
+  const described = parseBlock(block, 0).transactions.map(summaryOf)
   expect(described.map(({ index, sizeBytes }) => [index, sizeBytes]).slice(1)).toEqual(
     transactions.map(({ bytes }, index) => [index + 1, bytes.length]),
   )
   expect(described[2]?.outputs).toEqual([{ value: 2n, script: '51'.repeat(22) }])
   const held = new Map(nodes.map(({ cid, bytes }) => [cid, bytes]))
   const parts = content.wantedCids(outline).map((cid) => (cid === undefined ? undefined : held.get(cid)))
-  expect(content.assemble({ outline, parts })).toEqual(block)
+  expect(drained(content.assemble({ outline, parts }))).toEqual({ bytes: block, transactions: described })
   expect(content.verifyProof(content.prove({ outline, index: 3, part: parts[3] }))).toMatchObject(described[3] ?? {})
 })
 
 test('a transaction is found by its place or its id, or is not in the block', () => {
   const block = syntheticBlock([1, 2].map((salt) => syntheticTransaction({ salt })))
   const { outline } = content.takeApart(block)
-  content.describe(block).forEach(({ txid, index }) => {
-    expect(content.indexOf(outline, txid)).toBe(index)
-    expect(content.indexOf(outline, index)).toBe(index)
-  })
+  parseBlock(block, 0)
+    .transactions.map(summaryOf)
+    .forEach(({ txid, index }) => {
+      expect(content.indexOf(outline, txid)).toBe(index)
+      expect(content.indexOf(outline, index)).toBe(index)
+    })
   for (const absent of [-1, 3, 0.5, Number.NaN, toRoot('0'.repeat(64))]) {
     expect(content.indexOf(outline, absent)).toBeUndefined()
   }

@@ -8,7 +8,6 @@ import { readRoot, ROOT_SIZE_BYTES } from './header.ts'
 import { assembleBlock, checkOutline, decodeOutline, encodeOutline, wantedCids } from './outline.ts'
 import { BitcoinOutlineWalk } from './outline-walk.ts'
 import { proveTransaction } from './prove-transaction.ts'
-import { summaryOf } from './transaction.ts'
 import { verifyTransaction } from './transaction-proof.ts'
 
 /** `segwitHeight` is the network's. */
@@ -24,9 +23,8 @@ export function createBitcoinContent(segwitHeight: number): ChainContent {
       return { root, header, outline: encodeOutline(block), transactionCount: transactions.length, nodes }
     },
     wantedCids,
-    assemble: (args) => assembleBlock({ ...args, segwitHeight }),
+    assemble: assembleBlock,
     walk: (root) => new BitcoinOutlineWalk(root, segwitHeight),
-    describe: (bytes) => parseBlock(bytes, segwitHeight).transactions.map(summaryOf),
     indexOf,
     prove: proveTransaction,
     verifyProof: verifyTransaction,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { testWithData } from '../../../test/data-folder.ts'
+import { drained } from '../../../test/drained.ts'
 import { LARGE_BLOCKS, largeBlock, smallBlocks } from '../../../test/real-blocks.ts'
 import { largeTransactionBlock, syntheticBlock, syntheticTransaction } from '../../../test/synthetic-block.ts'
 import { parseBlock } from './block.ts'
@@ -23,7 +24,7 @@ function reassembled(block: Block): Uint8Array {
   const outline = encodeOutline(block)
   expect(checkOutline({ root: block.root, outline, segwitHeight })).toBeUndefined()
   const parts = block.transactions.map(({ bytes }, index) => (index === 0 ? undefined : bytes))
-  return assembleBlock({ outline, parts, segwitHeight })
+  return drained(assembleBlock({ outline, parts })).bytes
 }
 
 function problem(outline: Uint8Array): string | undefined {
@@ -130,7 +131,7 @@ test('parts that do not fit the block are refused', () => {
   const parts = block.transactions.map(({ bytes }, index) => (index === 0 ? undefined : bytes))
   const refusal = (wrong: readonly (Uint8Array | undefined)[]): unknown => {
     try {
-      return assembleBlock({ outline, parts: wrong, segwitHeight: 0 })
+      return drained(assembleBlock({ outline, parts: wrong })).bytes
     } catch (error) {
       return error
     }

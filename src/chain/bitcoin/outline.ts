@@ -5,16 +5,20 @@
  * The coinbase is always in it: an outline is never larger than 1.2 MB, as a byte of coinbase weighs four units and 64 bytes of
  * ids 240 or more.
  */
+import type { AssembledBlock, BlockPieces, TransactionSummary } from '../../core/content.ts'
 import { ContentError } from '../../core/content.ts'
 import type { Cid, Root } from '../../core/ids.ts'
 import { doubleSha256 } from '../../hash/sha256.ts'
-import { checkContents, parseBlock, readTransactionCount } from './block.ts'
+import { checkContents, readTransactionCount } from './block.ts'
 import type { BlockContents } from './block.ts'
 import { ByteReader, encodeCompactSize, joinBytes } from './byte-reader.ts'
 import { transactionCid } from './content-cid.ts'
 import { contentError, failAs } from './content-failure.ts'
 import { HEADER_SIZE_BYTES, isSameRoot, readRoot, ROOT_SIZE_BYTES } from './header.ts'
-import { readTransaction } from './transaction.ts'
+import { checkWeight, identifyTransaction, readTransaction, summaryOf } from './transaction.ts'
+
+/** Parsed and hashed without a stop: a few milliseconds of JavaScript. */
+const SLICE_BYTES: number = 128 * 1024
 
 export function encodeOutline({ header, coinbase, txids, wtxids }: BlockContents): Uint8Array {
   const count = txids.length / ROOT_SIZE_BYTES
@@ -77,21 +81,46 @@ export function wantedCids(outline: Uint8Array): readonly (Cid | undefined)[] {
   return cids
 }
 
-/** The block, byte for byte, checked as `parseBlock` checks it. `parts` as `wantedCids` names them. Throws `ContentError`. */
-export function assembleBlock(args: {
-  readonly outline: Uint8Array
-  readonly parts: readonly (Uint8Array | undefined)[]
-  readonly segwitHeight: number
-}): Uint8Array {
-  const { header, coinbase, txids } = decodeOutline(args.outline)
+/**
+ * The block of an outline that was checked: every transaction must have the ids that it has there. Stops after each that passes
+ * another `SLICE_BYTES`. Throws `ContentError`.
+ */
+export function* assembleBlock({ outline, parts }: BlockPieces): Generator<undefined, AssembledBlock> {
+  const { header, coinbase, txids, wtxids } = decodeOutline(outline)
   const count = txids.length / ROOT_SIZE_BYTES
-  const others = args.parts.slice(1).filter((part) => part !== undefined)
-  if (args.parts.length !== count || others.length !== count - 1) {
+  const others = parts.slice(1).filter((part) => part !== undefined)
+  if (parts.length !== count || others.length !== count - 1) {
     throw contentError('malformed', `${count - 1} transactions beside the coinbase`, others.length)
   }
-  const bytes = joinBytes([header, encodeCompactSize(count), coinbase.bytes, ...others])
-  parseBlock(bytes, args.segwitHeight)
-  return bytes
+  const countBytes = encodeCompactSize(count)
+  const transactions: TransactionSummary[] = [summaryOf(coinbase, 0)]
+  let weight = 4 * (header.length + countBytes.length) + coinbase.weight
+  let sliceBytes = 0
+  for (const part of others) {
+    const { transaction, id, witnessId } = identifyTransaction(part)
+    const offset = transactions.length * ROOT_SIZE_BYTES
+    if (!isSameRoot(id, 0, txids, offset)) {
+      throw contentError('merkle-root', `transaction ${readRoot(txids, offset)}`, transaction.txid)
+    }
+    if (!isSameRoot(witnessId, 0, wtxids, offset)) {
+      throw contentError('witness-commitment', `transaction ${readRoot(wtxids, offset)}`, transaction.wtxid)
+    }
+    if (transaction.isCoinbase) {
+      throw contentError(
+        'coinbase',
+        'one coinbase, as the first transaction',
+        `another at index ${transactions.length}`,
+      )
+    }
+    weight += transaction.weight
+    checkWeight(weight)
+    transactions.push(summaryOf(transaction, transactions.length))
+    sliceBytes += part.length
+    if (sliceBytes < SLICE_BYTES) continue
+    sliceBytes = 0
+    yield undefined
+  }
+  return { bytes: joinBytes([header, countBytes, coinbase.bytes, ...others]), transactions }
 }
 
 interface OutlineOfRoot {
