@@ -46,10 +46,12 @@ export class BitcoinDaemon {
     this.#rpcPort = args.rpcPort
     this.#process = args.process
     this.#exited = new Promise((resolve) => {
-      args.process.once('exit', () => {
+      const onEnd = (): void => {
         this.#hasExited = true
         resolve()
-      })
+      }
+      // What cannot be started ends with an error alone.
+      args.process.once('exit', onEnd).once('error', onEnd)
     })
   }
 
@@ -126,7 +128,7 @@ export class BitcoinDaemon {
 
   async #untilReady(): Promise<void> {
     for (;;) {
-      if (this.#hasExited) throw new Error('expected bitcoind to start, it ended')
+      if (this.#hasExited) throw new Error(`expected ${bitcoind} to start, it ended`)
       try {
         await this.call('getblockcount')
         return
