@@ -86,6 +86,7 @@ class Simulation {
       chain: chain.id,
       genesis: chain.genesis,
       isThorough: options.isThorough ?? true,
+      cidOf: this.chain.cidOf,
       maxPeers: (computer) => this.maxPeersOf(computer.index),
       isHonestPeer: (peer) => this.world.computers.some((computer) => computer.isHonest && computer.peer === peer),
       ...(options.onStep !== undefined && { onStep: options.onStep }),

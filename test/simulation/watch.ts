@@ -2,7 +2,7 @@
 import type { Cause } from '../../src/core/checker/cause.ts'
 import { InvariantChecker } from '../../src/core/checker/invariant-checker.ts'
 import { broken } from '../../src/core/checker/invariant-error.ts'
-import type { LightNodeCore } from '../../src/core/core.ts'
+import type { CoreOptions, LightNodeCore } from '../../src/core/core.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { Instant } from '../../src/core/instant.ts'
 import type { Computer } from './computer.ts'
@@ -19,6 +19,8 @@ export interface WatchOptions {
   readonly genesis: string
   readonly maxPeers: (computer: Computer) => number
   readonly isThorough: boolean
+  /** Undefined where blocks are not exchanged. */
+  readonly cidOf?: CoreOptions['cidOf']
   readonly isHonestPeer: (peer: string) => boolean
   readonly onStep?: (step: Step) => void
   /** Whose last steps are kept; everybody's where it is not given. */
@@ -92,8 +94,8 @@ export class Watch implements Observer {
   private checkerOf(computer: Computer): InvariantChecker {
     const existing = this.checkers[computer.index]
     if (existing?.runCount === computer.runCount) return existing.checker
-    const { chain, genesis, isThorough, maxPeers } = this.options
-    const checker = new InvariantChecker({ chain, genesis, isThorough, maxPeers: maxPeers(computer) })
+    const { chain, genesis, isThorough, maxPeers, cidOf } = this.options
+    const checker = new InvariantChecker({ chain, genesis, isThorough, maxPeers: maxPeers(computer), cidOf })
     this.checkers[computer.index] = { runCount: computer.runCount, checker }
     return checker
   }

@@ -1,17 +1,19 @@
 /**
  * The rules of the core, checked on the trace of its events and effects after every step, and against what it shows (`view`,
- * `syncView`). Numbers as in the project's table of invariants.
+ * `syncView`, `exchangeView`). Numbers as in the project's table of invariants.
  */
-import type { CoreView, LightNodeCore } from '../core.ts'
+import type { CoreOptions, CoreView, LightNodeCore } from '../core.ts'
 import type { Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import { ConnectionRules } from './connection-rules.ts'
 import { DialRules } from './dial-rules.ts'
+import { ExchangeRules } from './exchange-rules.ts'
 import { broken } from './invariant-error.ts'
 import type { Cause } from './cause.ts'
 import { StoreRules } from './store-rules.ts'
 import { SyncRules } from './sync-rules.ts'
 import { SyncStateRules } from './sync-state-rules.ts'
+import { WantRules } from './want-rules.ts'
 
 export interface InvariantOptions {
   readonly chain: string
@@ -19,6 +21,8 @@ export interface InvariantOptions {
   readonly maxPeers: number
   /** Checks what the core shows too; costs a view a step. */
   readonly isThorough: boolean
+  /** The core's: what is delivered is hashed again. Without it only what needs no hash is checked of blocks. */
+  readonly cidOf?: CoreOptions['cidOf']
 }
 
 /** One run of one core. Hand it every step, in order; throws `InvariantError` at the first that breaks a rule. */
@@ -28,6 +32,8 @@ export class InvariantChecker {
   private readonly sync: SyncRules
   private readonly syncState: SyncStateRules
   private readonly store: StoreRules = new StoreRules()
+  private readonly exchange: ExchangeRules
+  private readonly wants: WantRules
   private readonly options: InvariantOptions
   private isStopped = false
 
@@ -37,6 +43,8 @@ export class InvariantChecker {
     this.dials = new DialRules(this.connections)
     this.sync = new SyncRules(this.connections)
     this.syncState = new SyncStateRules(this.connections, this.sync)
+    this.exchange = new ExchangeRules(this.connections)
+    this.wants = new WantRules(this.exchange, options.cidOf)
   }
 
   check(cause: Cause, effects: readonly Effect[], now: Instant, core: LightNodeCore): void {
@@ -54,12 +62,29 @@ export class InvariantChecker {
     else if (this.options.isThorough) {
       this.checkView(core.view())
       this.syncState.after({ cause, effects, nowMs, sync: core.syncView(), tree: core.tree })
+      this.checkExchange(cause, effects, core)
     }
   }
 
+  /** Without a peer and a want there is nothing to see. */
+  private checkExchange(cause: Cause, effects: readonly Effect[], core: LightNodeCore): void {
+    if (this.exchange.peers.size === 0 && this.wants.openCount === 0) return
+    const view = core.exchangeView()
+    this.exchange.checkView(view)
+    this.wants.check(cause, effects, view)
+  }
+
   private before(cause: Cause, effects: readonly Effect[], nowMs: number): void {
-    if (cause.type === 'timeout' || cause.type === 'work') return
+    if (cause.type === 'timeout' || cause.type === 'work') {
+      this.wants.begin()
+      return
+    }
+    // What is sent by a connection that closes is looked at while it is known.
+    this.wants.event(cause)
+    this.exchange.event(cause)
     this.connections.event(cause, effects, nowMs)
+    if (cause.type === 'handshake-requested' || cause.type === 'handshake-answered')
+      this.exchange.mismatched(cause.connection)
     this.dials.event(cause, nowMs)
     this.sync.event(cause, nowMs)
     this.store.event(cause)
@@ -67,6 +92,8 @@ export class InvariantChecker {
 
   private effect(effect: Effect, cause: Cause, nowMs: number): void {
     this.connections.effect(effect, cause, nowMs)
+    this.wants.effect(effect)
+    this.exchange.effect(effect)
     this.dials.effect(effect, cause, nowMs)
     this.sync.effect(effect, nowMs)
     this.store.effect(effect)
@@ -78,6 +105,10 @@ export class InvariantChecker {
     if (core.hasWork()) broken('R1', 'work waits after stop')
     if (this.connections.liveCount > 0) broken('R1', `${this.connections.liveCount} connections were left open by stop`)
     if (this.dials.underWayCount > 0) broken('R1', `${this.dials.underWayCount} dials were left under way by stop`)
+    this.wants.checkStopped()
+    const { wantCount, peers } = core.exchangeView()
+    if (wantCount + peers.size > 0)
+      broken('R1', `${wantCount} wants and ${peers.size} peers of blocks are left by stop`)
   }
 
   /** R1: later events change nothing; a connection that opens late is closed. */
