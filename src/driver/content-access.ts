@@ -77,11 +77,11 @@ export class ContentAccess {
   }
 
   async getBlock(rootOrHeight: string | number, signal: AbortSignal | undefined): Promise<BlockRecord> {
-    const content = this.#content
     const root = this.#rootOf(rootOrHeight)
     const found = await this.#outlineOf(root, signal)
     const { outline } = found
-    const cids = content.wantedCids(outline)
+    await this.#nextTurn()
+    const cids = this.#content.wantedCids(outline)
     const fetched = await this.#getAll(
       cids.filter((cid) => cid !== undefined),
       signal,
@@ -175,14 +175,19 @@ export class ContentAccess {
     return cids.map((cid) => blocks.get(cid) as Uint8Array)
   }
 
-  /** Each slice in a turn of its own, the first one too: the last of the parts came in this one. */
+  /** Each slice in a turn of its own. */
   async #assemble(pieces: BlockPieces): Promise<AssembledBlock> {
     const assembly = this.#content.assemble(pieces)
     for (;;) {
-      await new Promise<void>((resolve) => this.#options.yieldTurn(resolve))
+      await this.#nextTurn()
       const step = judged(() => assembly.next())
       if (step.done === true) return step.value
     }
+  }
+
+  /** What comes next takes milliseconds, and so did what a peer's answer set off just now. */
+  async #nextTurn(): Promise<void> {
+    await new Promise<void>((resolve) => this.#options.yieldTurn(resolve))
   }
 
   /** A block that was fetched can be had from here; that it is kept is no promise. */

@@ -21,6 +21,11 @@ export const BLOCK_2544 = {
   file: join(blocksFolder, 'mainnet-831329-5d0a9e82.bin'),
   root: '000000000000000000018f3b60378b18af0b8f1f411d1e60334f15315d0a9e82',
 }
+/** A block of mainnet with 1,979 transactions, likewise. */
+export const BLOCK_1979 = {
+  file: join(blocksFolder, 'mainnet-831328-4e4558d6.bin'),
+  root: '00000000000000000002460ebd4c84e75627a5c4c07e5b1d6b91325c4e4558d6',
+}
 /** The heights of the blocks that `writeFirstBlock` knows. */
 export const FIRST_BLOCKS = { first: 1, last: 255 }
 

@@ -1,8 +1,9 @@
-/** Helia as it is on npm, offline: TCP on loopback, no bootstrap, no routing, no gateway; a peer that knows only bitswap. */
+/** Helia as it is on npm, offline: TCP or WebSockets on loopback, no bootstrap, no routing, no gateway; a peer that knows only bitswap. */
 import { createHash } from 'node:crypto'
 import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { createHelia } from 'helia'
 import { CID } from 'multiformats/cid'
@@ -23,13 +24,13 @@ export class HeliaPeer {
     this.#helia = helia
   }
 
-  static async start(): Promise<HeliaPeer> {
+  static async start(listen = '/ip4/127.0.0.1/tcp/0'): Promise<HeliaPeer> {
     const helia = createHelia({
       hashers: [doubleSha256],
       http: { delegatedRouters: [], recursiveGateways: [] },
       libp2p: {
-        addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-        transports: [tcp()],
+        addresses: { listen: [listen] },
+        transports: [tcp(), webSockets()],
         connectionEncrypters: [noise()],
         streamMuxers: [yamux()],
         peerDiscovery: [],
