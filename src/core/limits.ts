@@ -148,12 +148,17 @@ export const CANDIDATES_COMPARED_MAX = 8
 export const CANDIDATES_LOOKED_AT_MAX = 64
 /** Of a peer that was not measured: slower than a good one, so that it gets less until it has shown what it can. */
 export const ESTIMATED_MS_PER_BLOCK = 10
-/** A peer that owes and sends nothing for four times its usual response time is silent; never sooner than this, … */
-export const SILENCE_MS_MIN = 500
-/** … or later than this; … */
+/**
+ * A peer that owes and sends nothing for four times its usual response time is silent; never sooner than this, which is
+ * also right while its response time is unknown: a first message of 16 KiB takes as long at 131 kbit/s, …
+ */
+export const SILENCE_MS_MIN = 1_000
+/** … or later than this. */
 export const SILENCE_MS_MAX = 5_000
-/** … and after this while its response time is unknown. */
-export const SILENCE_MS_UNMEASURED = 1_000
+/** A peer that is done takes over from one that will need this and two round trips longer, … */
+export const HELP_OUT_MS = 500
+/** … and looks for such a one no more often than this. */
+export const HELP_OUT_INTERVAL_MS = 100
 /** When everybody was asked in vain, everybody is asked again after this. */
 export const ASK_ROUND_MS = 30_000
 /** Blocks nobody asked for that a peer may send by mistake before it is struck. */
@@ -184,13 +189,13 @@ export const STARVED_MS = 10_000
 /** A loan of which nothing was drained for this long, while others wait for it, is called in. */
 export const LOAN_STALLED_MS = 10_000
 /** Blocks loaded for one message, before it is known how fast the peer drains them, … */
-export const ENVELOPE_BYTES_START: number = 256 * 1024
+export const ENVELOPE_BYTES_START: number = 16 * 1024
 /** … at least this, … */
-export const ENVELOPE_BYTES_MIN: number = 16 * 1024
+export const ENVELOPE_BYTES_MIN: number = 8 * 1024
 /** … doubled when a message was drained sooner than this, … */
-export const ENVELOPE_DRAINED_FAST_MS = 500
+export const ENVELOPE_DRAINED_FAST_MS = 250
 /** … and halved when it took longer than this. */
-export const ENVELOPE_DRAINED_SLOWLY_MS = 2_000
+export const ENVELOPE_DRAINED_SLOWLY_MS = 1_000
 /** Bitswap reference, "Server features": a send may take this, … */
 export const SEND_TIMEOUT_MS_MIN = 2_000
 /** … and its size at 100 kbit/s. */

@@ -172,7 +172,7 @@ describe('silence and failure', () => {
     const mine = blocks.filter(({ cid }) => !owed.includes(cid))
     other.say(carrying(...mine))
     other.take()
-    world.run(limits.SILENCE_MS_UNMEASURED - 20)
+    world.run(limits.SILENCE_MS_MIN - 20)
     expect(other.take().wants).toEqual([])
     world.run(20)
     expect(other.take().wants.toSorted()).toEqual(owed.toSorted())
@@ -194,7 +194,7 @@ describe('silence and failure', () => {
       puppets.filter((puppet) => puppet !== silent),
       0,
     )
-    world.run(limits.SILENCE_MS_UNMEASURED)
+    world.run(limits.SILENCE_MS_MIN)
     other.say(carrying(first))
     for (const { cid } of testBlocks(6, 200, 50)) client.want(cid, 2)
     world.run(10)
@@ -440,7 +440,7 @@ test('a clock that jumped makes nobody silent', () => {
   const aheadMs = 60_000
   world.nowMs += aheadMs
   client.handle({ type: 'clock-jumped', aheadMs })
-  world.run(limits.SILENCE_MS_UNMEASURED - 30)
+  world.run(limits.SILENCE_MS_MIN - 30)
   expect(client.core.exchangeView().peers.get(asked.peer)?.owedCount).toBe(1)
 })
 

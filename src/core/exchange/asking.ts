@@ -1,22 +1,14 @@
-import { assert } from '../assert.ts'
 import type { Cid, WantToken } from '../ids.ts'
-import {
-  ASK_ROUND_MS,
-  PROBED_PEERS_PER_WANT,
-  PROBED_WANTS_PER_SESSION,
-  SILENCE_MS_MAX,
-  SILENCE_MS_MIN,
-  SILENCE_MS_UNMEASURED,
-  WANTS_MAX,
-} from '../limits.ts'
+import { ASK_ROUND_MS, PROBED_PEERS_PER_WANT, PROBED_WANTS_PER_SESSION, WANTS_MAX } from '../limits.ts'
 import { prefixOf } from './cid-text.ts'
 import { Deadlines } from './deadlines.ts'
+import { Debts, measure } from './debts.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { WantSettled } from './exchange-effect.ts'
 import type { WantRequested } from './exchange-event.ts'
 import type { Ask, ExchangePeer, Want } from './exchange-peer.ts'
 import { isOwed } from './exchange-peer.ts'
-import { takeBack } from './outgoing.ts'
+import { helpOut } from './helping-out.ts'
 import type { PeerList } from './peer-list.ts'
 import { blame, forget, praise, Sessions } from './sessions.ts'
 import { chooseWhomToAsk, owedCountMax } from './whom-to-ask.ts'
@@ -45,10 +37,7 @@ export class Asking {
   readonly #queued = new Set<Want>()
   /** Everybody was asked; due when everybody is asked again. */
   readonly #parked = new Deadlines<Want>()
-  /** Peers that owe something, by when they are silent. */
-  readonly #silence = new Deadlines<ExchangePeer>()
-  /** Somebody owes less than before, or is new: a queued want may find its place. */
-  #hasNewRoom = false
+  readonly #debts: Debts
   #nextPriority = PRIORITY_FIRST
   /** Hash function and digest length in one number; bounded by what `cidOf` knows. */
   readonly #knownHashes = new Set<number>()
@@ -56,6 +45,7 @@ export class Asking {
   constructor(options: { context: ExchangeContext; peers: PeerList }) {
     this.#context = options.context
     this.#peers = options.peers
+    this.#debts = new Debts(options.context)
   }
 
   get wantCount(): number {
@@ -131,7 +121,7 @@ export class Asking {
     for (let count = 0; count < all.length && probedCount < PROBED_PEERS_PER_WANT; count += 1) {
       const peer = all[(start + count) % all.length]
       if (peer === undefined || want.asks.has(peer) || peer.asks.size >= owedCountMax(peer)) continue
-      this.#put(want, peer, 'have')
+      this.#debts.put(want, peer, 'have')
       probedCount += 1
     }
   }
@@ -168,56 +158,21 @@ export class Asking {
     this.#sessions.clear()
     this.#queued.clear()
     this.#parked.clear()
-    this.#silence.clear()
+    this.#debts.silence.clear()
   }
 
   // Asking.
 
   /** Nobody owes it: asks the best there is, or queues or parks it. */
   #place(want: Want, nowMs: number): void {
-    assert(want.owed === undefined, 'a want is owed by one peer at a time')
     const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs })
     if (choice === 'nobody') this.#parked.set(want, nowMs + ASK_ROUND_MS)
     else if (choice === 'full') this.#queued.add(want)
-    else this.#ask(want, choice, nowMs)
-  }
-
-  #ask(want: Want, peer: ExchangePeer, nowMs: number): void {
-    want.owed = this.#put(want, peer, 'block')
-    peer.owedCount += 1
-    if (peer.owedCount > 1) return
-    peer.progressMs = nowMs
-    this.#silence.set(peer, nowMs + silenceMs(peer))
-  }
-
-  #put(want: Want, peer: ExchangePeer, kind: Ask['kind']): Ask {
-    const known = want.asks.get(peer)
-    const ask: Ask = known ?? { want, peer, kind, answer: 'none', round: want.round, wasSent: false, askedMs: 0 }
-    if (known === undefined) {
-      want.asks.set(peer, ask)
-      peer.asks.set(want.cid, ask)
-    } else {
-      known.kind = kind
-      known.answer = 'none'
-      known.round = want.round
-    }
-    peer.outbox.cancels.delete(want.cid)
-    peer.outbox.wants.set(want.cid, ask)
-    this.#context.dirty.add(peer)
-    return ask
-  }
-
-  /** Its peer owes it no longer; whether it still holds our want is another matter. */
-  #release(ask: Ask): void {
-    assert(isOwed(ask), 'only what is owed is released')
-    ask.want.owed = undefined
-    ask.peer.owedCount -= 1
-    this.#hasNewRoom = true
-    if (ask.peer.owedCount === 0) this.#silence.delete(ask.peer)
+    else this.#debts.owe(want, choice, nowMs)
   }
 
   #unplace(want: Want): void {
-    if (want.owed !== undefined) this.#release(want.owed)
+    if (want.owed !== undefined) this.#debts.release(want.owed)
     this.#queued.delete(want)
     this.#parked.delete(want)
   }
@@ -235,21 +190,16 @@ export class Asking {
         except: peer,
       })
       if (choice === 'nobody') continue
-      this.#release(ask)
+      this.#debts.release(ask)
       if (choice === 'full') this.#queued.add(want)
-      else this.#ask(want, choice, nowMs)
+      else this.#debts.owe(want, choice, nowMs)
     }
   }
 
   /** The want is no more: whoever holds it hears so, but for the one that sent the block. */
   #close(want: Want, sender: ExchangePeer | undefined): void {
     this.#unplace(want)
-    for (const { peer, wasSent } of want.asks.values()) {
-      peer.asks.delete(want.cid)
-      peer.settled.add(want.cid)
-      takeBack(peer, want.cid, wasSent && peer !== sender)
-      if (peer !== sender) this.#context.dirty.add(peer)
-    }
+    for (const ask of want.asks.values()) this.#debts.takeBack(ask, ask.peer === sender)
     this.#wants.delete(want.cid)
     this.#sessions.close(want.session)
   }
@@ -271,7 +221,7 @@ export class Asking {
     const ask = peer.asks.get(cid)
     if (ask === undefined || isOwed(ask)) return
     ask.answer = 'have'
-    this.#measure(ask, nowMs)
+    measure(ask, nowMs)
     praise(ask.want.session, peer)
     if (ask.want.owed !== undefined) return
     this.#unplace(ask.want)
@@ -286,40 +236,27 @@ export class Asking {
     const ask = peer.asks.get(cid)
     if (ask === undefined || ask.answer === 'absent') return false
     ask.answer = 'absent'
-    this.#measure(ask, nowMs)
+    measure(ask, nowMs)
     blame(ask.want.session, peer)
     if (!isOwed(ask)) return false
-    this.#release(ask)
+    this.#debts.release(ask)
     this.#place(ask.want, nowMs)
     return true
   }
 
-  /** The response time, smoothed over about eight answers. */
-  #measure({ peer, askedMs, wasSent }: Ask, nowMs: number): void {
-    if (!wasSent) return
-    const tookMs = nowMs - askedMs
-    peer.responseMs = peer.responseMs === undefined ? tookMs : peer.responseMs + (tookMs - peer.responseMs) / 8
-  }
-
-  /** It delivered, or said no: it is not silent. `blocks`: those asks that came. */
+  /** It delivered, or said no. One that is done helps the slowest. */
   progressed(peer: ExchangePeer, args: { last: Ask | undefined; blockCount: number; nowMs: number }): void {
-    const { last, blockCount, nowMs } = args
-    if (last !== undefined) this.#measure(last, nowMs)
-    if (blockCount > 0) {
-      const msPerBlock = Math.max(0.01, (nowMs - peer.progressMs) / blockCount)
-      peer.msPerBlock =
-        peer.msPerBlock === undefined ? msPerBlock : peer.msPerBlock + (msPerBlock - peer.msPerBlock) / 4
+    this.#debts.progressed(peer, args)
+    if (this.#wants.size > 0) {
+      helpOut({ debts: this.#debts, peers: this.#peers.all, helper: peer, nowMs: args.nowMs })
     }
-    peer.isSilent = false
-    peer.progressMs = nowMs
-    if (peer.owedCount > 0) this.#silence.set(peer, nowMs + silenceMs(peer))
   }
 
   // Peers and time.
 
   /** A new peer is asked at once for what nobody else has or can take. */
   peerCame(nowMs: number): void {
-    this.#hasNewRoom = true
+    this.#debts.hasNewRoom = true
     for (const want of [...this.#parked.keys()]) {
       this.#parked.delete(want)
       this.#place(want, nowMs)
@@ -333,7 +270,7 @@ export class Asking {
     for (const ask of peer.asks.values()) {
       ask.want.asks.delete(peer)
       if (!isOwed(ask)) continue
-      this.#release(ask)
+      this.#debts.release(ask)
       owed.push(ask.want)
     }
     peer.asks.clear()
@@ -342,14 +279,14 @@ export class Asking {
 
   /** At the end of a step: where room came free, the queue goes on, until some in a row find none. */
   placeQueued(nowMs: number): void {
-    if (!this.#hasNewRoom) return
-    this.#hasNewRoom = false
+    if (!this.#debts.hasNewRoom) return
+    this.#debts.hasNewRoom = false
     let vainCount = 0
     for (const want of this.#queued) {
       const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs })
       this.#queued.delete(want)
       if (choice === 'nobody') this.#parked.set(want, nowMs + ASK_ROUND_MS)
-      else if (choice !== 'full') this.#ask(want, choice, nowMs)
+      else if (choice !== 'full') this.#debts.owe(want, choice, nowMs)
       else {
         this.#queued.add(want)
         vainCount += 1
@@ -359,7 +296,7 @@ export class Asking {
   }
 
   handleTimeout(nowMs: number): void {
-    for (let peer = this.#silence.take(nowMs); peer !== undefined; peer = this.#silence.take(nowMs)) {
+    for (let peer = this.#debts.silence.take(nowMs); peer !== undefined; peer = this.#debts.silence.take(nowMs)) {
       peer.isSilent = true
       this.#fellSilent(peer, nowMs)
     }
@@ -375,23 +312,18 @@ export class Asking {
     if (peer.owedCount === 0) return
     for (const ask of peer.asks.values()) {
       if (!isOwed(ask)) continue
-      this.#release(ask)
+      this.#debts.release(ask)
       this.#parked.set(ask.want, nowMs + ASK_ROUND_MS)
     }
   }
 
   nextTimeout(): number {
-    return Math.min(this.#silence.next(), this.#parked.next())
+    return Math.min(this.#debts.silence.next(), this.#parked.next())
   }
 
   shift(byMs: number): void {
-    this.#silence.shift(byMs)
+    this.#debts.silence.shift(byMs)
     this.#parked.shift(byMs)
     for (const peer of this.#peers.all) peer.progressMs += byMs
   }
-}
-
-function silenceMs({ responseMs }: ExchangePeer): number {
-  if (responseMs === undefined) return SILENCE_MS_UNMEASURED
-  return Math.min(SILENCE_MS_MAX, Math.max(SILENCE_MS_MIN, 4 * responseMs))
 }

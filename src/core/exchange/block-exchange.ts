@@ -173,7 +173,7 @@ export class BlockExchange {
     }
     this.#peers.deleteConnection(peer, connection)
     this.#chooseConnection(peer)
-    if (peer.sending?.connection === connection) this.#sender.lost(peer, nowMs)
+    this.#sender.lost(peer, connection, nowMs)
   }
 
   /** The one that all other messages go by, if it takes part. */

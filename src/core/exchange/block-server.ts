@@ -136,8 +136,7 @@ export class BlockServer {
   }
 
   #stopWaiting(peer: ExchangePeer, nowMs: number): void {
-    this.budget.stopWaiting(peer)
-    this.#turn(nowMs)
+    if (this.budget.stopWaiting(peer)) this.#turn(nowMs)
   }
 
   #unload(entry: LedgerEntry): void {
@@ -347,7 +346,8 @@ export class BlockServer {
       if (state === 'absent') this.#tellAbsent(peer, cid)
     }
     this.budget.free(peer, sending.blockBytes)
-    this.#stopWaiting(peer, nowMs)
+    this.budget.stopWaiting(peer)
+    this.#turn(nowMs)
   }
 
   gone(peer: ExchangePeer, nowMs: number): void {
@@ -355,7 +355,8 @@ export class BlockServer {
     peer.outbox.blocks.clear()
     for (const [load, read] of this.#reads) if (read.peer === peer) this.#reads.delete(load)
     this.budget.free(peer, peer.outstandingBytes)
-    this.#stopWaiting(peer, nowMs)
+    this.budget.stopWaiting(peer)
+    this.#turn(nowMs)
     this.#context.dirty.delete(peer)
   }
 }

@@ -96,6 +96,35 @@ describe('silent peers', () => {
   })
 })
 
+describe('uneven peers', () => {
+  /** Virtual time for 1,979 blocks of 600 bytes of peers with these speeds. */
+  function fetchFrom(bytesPerMs: readonly number[]): number {
+    const world = new World()
+    const client = world.computer('client', { isChecked: false })
+    const blocks = testBlocks(1_979, 600)
+    for (const [index, speed] of bytesPerMs.entries()) {
+      world.connect(client, world.computer(`server${index}`, { blocks, isChecked: false }), { bytesPerMs: speed })
+    }
+    world.run(1_000)
+    const startMs = world.nowMs
+    for (const { cid } of blocks) client.want(cid)
+    world.run(600_000, () => client.deliveredCount === blocks.length)
+    expect(client.core.exchangeView().unwantedBlocks).toBe(0)
+    return world.nowMs - startMs
+  }
+
+  test('a slow peer beside a fast one does not make a session slower than the fast one alone', () => {
+    const alone = fetchFrom([1_000])
+    const beside = fetchFrom([1_000, 12.5])
+    console.log(`a fast peer alone: ${alone.toFixed(0)} ms; beside one of 100 kbit/s: ${beside.toFixed(0)} ms`)
+    expect(beside).toBeLessThan(alone + 1_000)
+  })
+
+  test('two peers that are alike take half the time of one', () => {
+    expect(fetchFrom([100, 100])).toBeLessThan(fetchFrom([100]) * 0.6)
+  })
+})
+
 describe('liars', () => {
   /** Virtual time until one session has a Bitcoin block's worth of transactions. */
   function fetchTransactions(servers: (world: World, blocks: readonly TestBlock[]) => void): number {

@@ -118,10 +118,14 @@ export interface ExchangePeer {
   progressMs: number
   /** Smoothed; undefined while unmeasured. */
   responseMs: number | undefined
+  /** Its shortest response time: about a round trip. */
+  fastestMs: number | undefined
   msPerBlock: number | undefined
   /** It owed something and nothing came: it is asked last until it delivers. */
   isSilent: boolean
   unwantedCount: number
+  /** It takes over from others no sooner. */
+  helpAgainMs: number
   readonly settled: RecentCids
   readonly sessions: Set<Session>
 
@@ -158,9 +162,11 @@ export function createExchangePeer(args: {
     owedCount: 0,
     progressMs: 0,
     responseMs: undefined,
+    fastestMs: undefined,
     msPerBlock: undefined,
     isSilent: false,
     unwantedCount: 0,
+    helpAgainMs: 0,
     settled: new RecentCids(),
     sessions: new Set(),
     isFinding: false,

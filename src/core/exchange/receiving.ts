@@ -18,7 +18,7 @@ export function receiveAnswers(args: {
 }): void {
   const { context, asking, peer, message, nowMs } = args
   const taken = takeBlocks({ context, asking, peer, message })
-  let hasProgressed = taken.blockCount > 0
+  let hasProgressed = taken.blockCount + taken.duplicateCount > 0
   for (const cid of message.dontHaves) if (asking.hasNot(peer, cid, nowMs)) hasProgressed = true
   for (const cid of message.haves) asking.has(peer, cid, nowMs)
   if (hasProgressed) asking.progressed(peer, { last: taken.last, blockCount: taken.blockCount, nowMs })
@@ -42,6 +42,7 @@ interface TakenBlocks {
   /** Of those that the peer was asked for. */
   readonly blockCount: number
   readonly last: Ask | undefined
+  readonly duplicateCount: number
   readonly unwantedCount: number
   readonly unreadableCount: number
 }
@@ -86,5 +87,5 @@ function takeBlocks(args: {
     counts.duplicateBlocks += duplicateCount
     counts.unwantedBlocks += unwantedCount + unreadableCount
   }
-  return { blockCount, last, unwantedCount, unreadableCount }
+  return { blockCount, last, duplicateCount, unwantedCount, unreadableCount }
 }

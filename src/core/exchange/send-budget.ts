@@ -89,13 +89,14 @@ export class SendBudget {
     return undefined
   }
 
-  /** It was served, is there no more, or wants nothing now. */
-  stopWaiting(peer: ExchangePeer): void {
-    this.#last.delete(peer)
-    if (!this.#waiting.delete(peer)) return
+  /** It was served, is there no more, or wants nothing now. True when it waited: it is another's turn. */
+  stopWaiting(peer: ExchangePeer): boolean {
+    const wasLast = this.#last.delete(peer)
+    if (!this.#waiting.delete(peer)) return wasLast
     if (this.#order.size > 2 * this.#waiting.size + ORDER_GARBAGE_MIN) {
       this.#order.retain((waiting) => this.#waiting.get(waiting.peer) === waiting)
     }
+    return true
   }
 
   /** A message of its was drained. */

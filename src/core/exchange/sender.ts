@@ -1,4 +1,5 @@
 import { assert } from '../assert.ts'
+import type { ConnectionId } from '../ids.ts'
 import {
   ENVELOPE_BYTES_MIN,
   ENVELOPE_DRAINED_FAST_MS,
@@ -81,23 +82,26 @@ export class Sender {
     const retryMs = Math.min(SEND_RETRY_MS_MAX, SEND_RETRY_MS_MIN * 2 ** peer.failureCount)
     peer.failureCount = Math.min(peer.failureCount + 1, 16)
     this.#resting.set(peer, nowMs + retryMs)
-    this.#takeBack(peer, sending, nowMs)
+    this.#server.failed(peer, sending, nowMs)
+    this.#startAnew(peer, sending.hasWants)
     return true
   }
 
-  /** The connection that it went by is no more, while the peer has another: all of it goes again by that. */
-  lost(peer: ExchangePeer, nowMs: number): void {
+  /** One of its connections is no more: what went by it may have been lost, so all that it is to know goes again. */
+  lost(peer: ExchangePeer, connection: ConnectionId, nowMs: number): void {
     const { sending } = peer
-    peer.sending = undefined
-    if (sending !== undefined) this.#takeBack(peer, sending, nowMs)
+    if (sending?.connection === connection) {
+      peer.sending = undefined
+      this.#server.failed(peer, sending, nowMs)
+    }
+    this.#startAnew(peer, sending?.hasWants === true)
   }
 
-  #takeBack(peer: ExchangePeer, sending: Sending, nowMs: number): void {
+  #startAnew(peer: ExchangePeer, hadWants: boolean): void {
     const { outbox } = peer
-    outbox.isFullWantlist ||= sending.hasWants || peer.asks.size + outbox.cancels.size > 0
+    outbox.isFullWantlist ||= hadWants || peer.asks.size + outbox.cancels.size > 0
     outbox.wants = new Map(peer.asks)
     outbox.cancels.clear()
-    this.#server.failed(peer, sending, nowMs)
     this.#context.dirty.add(peer)
   }
 

@@ -35,8 +35,9 @@ export class Sessions {
   }
 }
 
-/** It has what the session is after. */
+/** It has what the session is after. It goes to the end of the line, so that all the good ones have their turn. */
 export function praise(session: Session, peer: ExchangePeer): void {
+  session.good.delete(peer)
   session.good.set(peer, 0)
   peer.sessions.add(session)
 }

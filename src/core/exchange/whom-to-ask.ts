@@ -92,7 +92,7 @@ export function owedCountMax({ isRushlight }: ExchangePeer): number {
   return isRushlight ? OWED_BLOCKS_MAX : OWED_BLOCKS_OF_EXCHANGE_ONLY_MAX
 }
 
-function mayBeAsked(want: Want, peer: ExchangePeer): boolean {
+export function mayBeAsked(want: Want, peer: ExchangePeer): boolean {
   const ask = want.asks.get(peer)
   if (ask === undefined || ask.round < want.round) return true
   return ask.kind === 'have' && ask.answer !== 'absent'

@@ -1,0 +1,99 @@
+import { assert } from '../assert.ts'
+import { SILENCE_MS_MAX, SILENCE_MS_MIN } from '../limits.ts'
+import { Deadlines } from './deadlines.ts'
+import type { ExchangeContext } from './exchange-context.ts'
+import type { Ask, ExchangePeer, Want } from './exchange-peer.ts'
+import { isOwed } from './exchange-peer.ts'
+import { takeBack } from './outgoing.ts'
+
+/** Who was asked for what, who owes it, and since when nothing came. */
+export class Debts {
+  readonly #context: ExchangeContext
+  /** Peers that owe something, by when they are silent. */
+  readonly silence: Deadlines<ExchangePeer> = new Deadlines()
+  /** Somebody owes less than before, or is new: a queued want may find its place. */
+  hasNewRoom = false
+
+  constructor(context: ExchangeContext) {
+    this.#context = context
+  }
+
+  /** The peer owes the block from now on. */
+  owe(want: Want, peer: ExchangePeer, nowMs: number): void {
+    assert(want.owed === undefined, 'a want is owed by one peer at a time')
+    want.owed = this.put(want, peer, 'block')
+    peer.owedCount += 1
+    if (peer.owedCount > 1) return
+    peer.progressMs = nowMs
+    this.silence.set(peer, nowMs + silenceMs(peer))
+  }
+
+  /** The peer is told of the want, with the next message. */
+  put(want: Want, peer: ExchangePeer, kind: Ask['kind']): Ask {
+    const known = want.asks.get(peer)
+    const ask: Ask = known ?? { want, peer, kind, answer: 'none', round: want.round, wasSent: false, askedMs: 0 }
+    if (known === undefined) {
+      want.asks.set(peer, ask)
+      peer.asks.set(want.cid, ask)
+    } else {
+      known.kind = kind
+      known.answer = 'none'
+      known.round = want.round
+    }
+    peer.outbox.cancels.delete(want.cid)
+    peer.outbox.wants.set(want.cid, ask)
+    this.#context.dirty.add(peer)
+    return ask
+  }
+
+  /** Its peer owes it no longer; whether it still holds our want is another matter. */
+  release(ask: Ask): void {
+    assert(isOwed(ask), 'only what is owed is released')
+    ask.want.owed = undefined
+    ask.peer.owedCount -= 1
+    this.hasNewRoom = true
+    if (ask.peer.owedCount === 0) this.silence.delete(ask.peer)
+  }
+
+  /** The peer is to forget the want; `hasSent`: it has done so by sending the block. */
+  takeBack(ask: Ask, hasSent: boolean): void {
+    const { want, peer, wasSent } = ask
+    peer.asks.delete(want.cid)
+    peer.settled.add(want.cid)
+    takeBack(peer, want.cid, wasSent && !hasSent)
+    if (!hasSent) this.#context.dirty.add(peer)
+  }
+
+  /** It delivered, or said no: it is not silent. */
+  progressed(peer: ExchangePeer, args: { last: Ask | undefined; blockCount: number; nowMs: number }): void {
+    const { last, blockCount, nowMs } = args
+    if (last !== undefined) measure(last, nowMs)
+    if (blockCount > 0) {
+      const msPerBlock = Math.max(MS_PER_BLOCK_MIN, (nowMs - peer.progressMs) / blockCount)
+      peer.msPerBlock =
+        peer.msPerBlock === undefined ? msPerBlock : peer.msPerBlock + (msPerBlock - peer.msPerBlock) / 4
+    }
+    peer.isSilent = false
+    peer.progressMs = nowMs
+    if (peer.owedCount > 0) this.silence.set(peer, nowMs + silenceMs(peer))
+  }
+}
+
+/** Many blocks come in one message, within one tick of the clock. */
+const MS_PER_BLOCK_MIN = 0.01
+
+/**
+ * The response time, smoothed: it rises fast, for a link that turns out to be slow, and falls slowly.
+ * A clock that jumped must not make it useless.
+ */
+export function measure({ peer, askedMs, wasSent }: Ask, nowMs: number): void {
+  if (!wasSent) return
+  const tookMs = Math.min(SILENCE_MS_MAX, nowMs - askedMs)
+  const beforeMs = peer.responseMs ?? tookMs
+  peer.responseMs = beforeMs + (tookMs - beforeMs) / (tookMs > beforeMs ? 2 : 8)
+  peer.fastestMs = Math.min(peer.fastestMs ?? tookMs, tookMs)
+}
+
+function silenceMs({ responseMs }: ExchangePeer): number {
+  return Math.min(SILENCE_MS_MAX, Math.max(SILENCE_MS_MIN, 4 * (responseMs ?? 0)))
+}
