@@ -186,9 +186,8 @@ class Core implements LightNodeCore {
   #clockJumped(aheadMs: number, nowMs: number): void {
     this.#lifecycle.shift(aheadMs)
     this.#dials.shift(aheadMs)
-    this.#sync.shift(aheadMs)
+    this.#sync.clockJumped({ aheadMs, nowMs })
     this.#exchange.shift(aheadMs)
-    this.#sync.probe(nowMs)
     this.#dials.retryNow(nowMs)
   }
 

@@ -1,8 +1,10 @@
+import type { PeerSource } from './batch-queue.ts'
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
 import {
   ABANDONED_REQUESTS_PER_PEER_MAX,
   HEADERS_PER_MESSAGE_MAX,
   HEADERS_PER_REQUEST_MIN,
+  IDLE_BATCHES_MAX,
   PING_INTERVAL_MS,
 } from './limits.ts'
 import type { ClaimedHead, NodeInfo } from './message.ts'
@@ -90,9 +92,38 @@ export function tell(peer: SyncPeer, head: ClaimedHead): void {
   if (head.work > peer.claimed.work) peer.claimed = head
 }
 
+/**
+ * A batch of this peer kept every rule. True when its ranges have gone on for too long without anything new: it is to be set
+ * aside. What it announces does not count: in a burst the same headers come in several ways.
+ */
+export function noteDelivered(
+  peer: SyncPeer,
+  { last, addedCount }: { last: Root; addedCount: number },
+  source: PeerSource['type'],
+): boolean {
+  peer.delivered = last
+  if (addedCount > 0) peer.idleBatchCount = 0
+  else if (source === 'range') peer.idleBatchCount += 1
+  return source === 'range' && peer.idleBatchCount >= IDLE_BATCHES_MAX && peer.hasMore
+}
+
 /** A request that we no longer wait for; its answer may still come and is then ignored. */
 export function abandon(peer: SyncPeer): void {
   peer.abandonedCount = Math.min(peer.abandonedCount + 1, ABANDONED_REQUESTS_PER_PEER_MAX)
+}
+
+/** What was asked over this connection may still be answered: late. */
+export function abandonSent(peer: SyncPeer, connection: ConnectionId): void {
+  const requests = [peer.ping, peer.headersRequest, peer.ancestorsRequest]
+  for (const sent of requests) if (sent?.connection === connection) abandon(peer)
+}
+
+/** A ping or a question for headers that went down with its connection; headers are asked for again from `againMs` on. */
+export function forgetSent(peer: SyncPeer, args: { connection: ConnectionId; againMs: number }): void {
+  if (peer.ping?.connection === args.connection) peer.ping = undefined
+  if (peer.headersRequest?.connection !== args.connection) return
+  peer.headersRequest = undefined
+  peer.askAtMs = args.againMs
 }
 
 export function askForLess(peer: SyncPeer): void {

@@ -333,6 +333,35 @@ describe('catching up', () => {
     expect(world.warnings()).toEqual(['peer-struck'])
   })
 
+  test('a branch of which more is known than fits one answer is followed to its end', () => {
+    const world = new World()
+    const branch = mine({ count: 7_000, salt: 1 })
+    world.join('b').serve(treeOf(mine({ count: 6_000 })))
+    const remote = world.join('a')
+    remote.serve(treeOf(branch.subarray(0, 5_000 * SIZE)))
+    expect([world.height, world.core.tree.sideHeaderCount]).toEqual([6_000, 5_000])
+    remote.close()
+    world.join('a').serve(treeOf(branch))
+    expect(world.height).toBe(7_000)
+  })
+
+  test('a burst of announcements that are known already does not make its sender an idle one', () => {
+    const world = new World()
+    const remote = world.join('a')
+    const [request] = remote.requests()
+    if (request === undefined) fail('a request')
+    const tree = treeOf(mine({ count: 4 }))
+    const [headers, { height, root, work }] = [mine({ count: 1 }), tree.tip]
+    const message = { type: 'announce', headers, head: { height, root, work } } as const
+    for (let count = 0; count < 4; count += 1) {
+      world.send({ type: 'message-received', connection: remote.connection, message })
+    }
+    world.settle()
+    remote.send({ ...message, type: 'headers', request: request.request, hasMore: true })
+    remote.serve(tree)
+    expect(world.height).toBe(4)
+  })
+
   test('a header from the near future is kept and taken when its time has come; nobody is struck', () => {
     const world = new World()
     const remote = world.join('a')

@@ -13,7 +13,18 @@ import type { Ancestors, Announce, Headers, HeaderMessage, NodeInfo, Refused, Sy
 import { PeerRequests } from './peer-requests.ts'
 import { answer } from './serving.ts'
 import type { SyncPeer } from './sync-peer.ts'
-import { abandon, askForLess, askForMore, createSyncPeer, nextTimeoutOf, shiftDeadlines, tell } from './sync-peer.ts'
+import {
+  abandon,
+  abandonSent,
+  askForLess,
+  askForMore,
+  createSyncPeer,
+  forgetSent,
+  nextTimeoutOf,
+  noteDelivered,
+  shiftDeadlines,
+  tell,
+} from './sync-peer.ts'
 import type { Finding } from './verification.ts'
 import { Verification } from './verification.ts'
 
@@ -63,8 +74,8 @@ export class HeaderSync {
       },
       onRunning: (now) => this.#started(now),
     })
-    const { verification } = this
-    this.#walk = new AncestorWalk({ ...options, requests: this.#requests, verification, peers: this.#peers })
+    const [requests, peers] = [this.#requests, this.#peers]
+    this.#walk = new AncestorWalk({ ...options, requests, peers, verification: this.verification })
   }
 
   /** The batch being verified made the head: whoever sent it has delivered the head by now. */
@@ -137,11 +148,7 @@ export class HeaderSync {
   connectionLost(args: { peer: PeerId; connection: ConnectionId; againMs: number }): void {
     const peer = this.#peers.get(args.peer)
     if (peer === undefined) return
-    if (peer.ping?.connection === args.connection) peer.ping = undefined
-    if (peer.headersRequest?.connection === args.connection) {
-      peer.headersRequest = undefined
-      peer.askAtMs = args.againMs
-    }
+    forgetSent(peer, args)
     this.#walk.lost(peer, args.connection, args.againMs)
   }
 
@@ -150,8 +157,7 @@ export class HeaderSync {
     const peer = this.#peers.get(args.peer)
     if (peer === undefined) return
     // What was asked after the break went by a new stream and will be answered: late, not unasked.
-    const requests = [peer.ping, peer.headersRequest, peer.ancestorsRequest]
-    for (const sent of requests) if (sent?.connection === args.connection) abandon(peer)
+    abandonSent(peer, args.connection)
     this.connectionLost({ ...args, againMs: args.nowMs + limits.STREAM_RETRY_MS })
     peer.streamFailureCount += 1
     if (peer.streamFailureCount >= limits.STREAM_FAILURES_MAX) this.#options.unresponsive(args.connection, args.nowMs)
@@ -217,7 +223,7 @@ export class HeaderSync {
       if (parent === from) this.#setAside(peer, undefined, now)
       else this.#misbehaved(peer, 'unlinked-headers', `expected headers after ${from}, got some after ${parent}`, now)
     } else if (this.#tree.has(last)) {
-      this.#delivered(peer, last, 0, now)
+      if (noteDelivered(peer, { last, addedCount: 0 }, 'range')) this.#setAside(peer, undefined, now)
     } else {
       this.verification.queue.push({ source: { type: 'range', peer: peer.peer }, headers, headerCount: count, last })
       this.#syncPeer ??= peer.peer
@@ -319,7 +325,7 @@ export class HeaderSync {
     const peer = this.#peers.get(source.peer)
     switch (finding.type) {
       case 'verified':
-        if (peer !== undefined) this.#delivered(peer, finding.last, finding.addedCount, now)
+        if (peer !== undefined && noteDelivered(peer, finding, source.type)) this.#setAside(peer, undefined, now)
         if (source.type === 'announcement') this.#walk.deliver(finding.last)
         else this.#walk.deliverAll()
         if (source.type === 'ancestors' && peer !== undefined) this.#ancestorsVerified(peer, source, now)
@@ -340,13 +346,6 @@ export class HeaderSync {
         if (finding.dropped?.type === 'ancestors') this.#walk.unusable(finding.dropped)
         if (peer !== undefined) this.#setAside(peer, finding.retryMs, now)
     }
-  }
-
-  /** A batch of this peer kept every rule. A peer that goes on without anything new is set aside. */
-  #delivered(peer: SyncPeer, last: Root, addedCount: number, now: Instant): void {
-    peer.delivered = last
-    peer.idleBatchCount = addedCount > 0 ? 0 : peer.idleBatchCount + 1
-    if (peer.idleBatchCount >= limits.IDLE_BATCHES_MAX && peer.hasMore) this.#setAside(peer, undefined, now)
   }
 
   #ancestorsVerified(peer: SyncPeer, source: AncestorsSource, now: Instant): void {
@@ -393,17 +392,15 @@ export class HeaderSync {
     }
   }
 
-  /** The locator begins one below our head, so that a peer with the same head delivers it and thereby confirms it. */
+  /**
+   * The locator begins one below our head, so that a peer with the same head delivers it and thereby confirms it. A peer that
+   * has more is asked for what follows its last answer: on a branch of which we hold a part the best chain would not get us on.
+   */
   #askHeaders(peer: SyncPeer, countMax: number, nowMs: number): void {
-    const queued = this.verification.queue.lastRangeRoot(peer.peer)
+    const after = this.verification.queue.lastRangeRoot(peer.peer) ?? (peer.hasMore ? peer.delivered : undefined)
     const locator = this.#tree.locator(Math.max(0, this.#tree.tip.height - 1))
-    const from = queued === undefined ? locator : [queued, ...locator]
+    const from = after === undefined ? locator : [after, ...locator]
     this.#requests.getHeaders({ peer, locator: from, countMax, nowMs })
-  }
-
-  /** Every peer is asked whether it still turns. */
-  probe(nowMs: number): void {
-    for (const peer of this.#peers.keys()) this.probePeer(peer, nowMs)
   }
 
   /** Over the connection that counts, which is closed when nothing comes back. */
@@ -474,11 +471,12 @@ export class HeaderSync {
     return next === Infinity ? undefined : next
   }
 
-  /** Headers were too early by a wall clock that may have been put right since. */
-  shift(byMs: number): void {
-    for (const peer of this.#peers.values()) shiftDeadlines(peer, byMs)
-    this.verification.writer.shift(byMs)
+  /** Deadlines move; headers that were too early by the old clock are tried; every peer is asked whether it still turns. */
+  clockJumped({ aheadMs, nowMs }: { aheadMs: number; nowMs: number }): void {
+    for (const peer of this.#peers.values()) shiftDeadlines(peer, aheadMs)
+    this.verification.writer.shift(aheadMs)
     this.verification.future.retry()
+    for (const peer of this.#peers.keys()) this.probePeer(peer, nowMs)
   }
 
   stop(): void {
