@@ -26,7 +26,7 @@ export const FETCH_FLAGS: ParseArgsOptionsConfig = {
 export const CHAIN_AND_DATA_HELP = `  --chain CHAIN      bitcoin:mainnet (the default), bitcoin:testnet3, bitcoin:testnet4, bitcoin:signet, bitcoin:regtest
   --data DIR         data folder; default $XDG_DATA_HOME/rushlight/<chain>, else ~/.local/share/rushlight/<chain>`
 export const BLOCK_STORE_HELP = `  --block-store MIB  most room for blocks in the data folder; default 1024; give what the gateway is given`
-export const FETCH_HELP = `  --peer ADDRESS     whom to ask for what is not in the data folder: a multiaddr or a gateway's URL; may be repeated
+export const FETCH_HELP: string = `  --peer ADDRESS     whom to ask for what is not in the data folder: a multiaddr or a gateway's URL; may be repeated
   --timeout SECONDS  how long to ask; default ${TIMEOUT_SECONDS_DEFAULT}
 ${CHAIN_AND_DATA_HELP}
 ${BLOCK_STORE_HELP}`
