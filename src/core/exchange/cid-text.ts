@@ -10,8 +10,8 @@ const LETTER_A = 97
 const DIGIT_2 = 50
 /** A protobuf key and length around each field, a priority, flags. */
 const ENTRY_BYTES = 18
-/** Base32 says 5 bits a letter. */
-const BYTES_PER_LETTER: number = 5 / 8
+/** Base58 says 5.86 bits a letter, base32 5: from above. */
+const BYTES_PER_LETTER = 0.75
 
 /** Undefined for a text that is no CID of ours. */
 export function prefixOf(cid: Cid): CidPrefix | undefined {

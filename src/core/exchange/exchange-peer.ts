@@ -55,6 +55,8 @@ export interface Session {
   readonly id: number
   /** Peers that delivered something of it or said that they have it, with their dont-haves since. Bounded by the peers. */
   readonly good: Map<ExchangePeer, number>
+  /** The last of them, which delivered last. */
+  latest: ExchangePeer | undefined
   /** Wants that are not settled. */
   openCount: number
   /** Wants for which others were asked whether they have it. */

@@ -9,7 +9,7 @@ export class Sessions {
   open(id: number): Session {
     let session = this.#sessions.get(id)
     if (session === undefined) {
-      session = { id, good: new Map(), openCount: 0, probedCount: 0 }
+      session = { id, good: new Map(), latest: undefined, openCount: 0, probedCount: 0 }
       this.#sessions.set(id, session)
     }
     this.#idle.delete(session)
@@ -37,6 +37,8 @@ export class Sessions {
 
 /** It has what the session is after. It goes to the end of the line, so that all the good ones have their turn. */
 export function praise(session: Session, peer: ExchangePeer): void {
+  if (session.latest === peer && session.good.get(peer) === 0) return
+  session.latest = peer
   session.good.delete(peer)
   session.good.set(peer, 0)
   peer.sessions.add(session)
@@ -53,4 +55,5 @@ export function blame(session: Session, peer: ExchangePeer): void {
 export function forget(session: Session, peer: ExchangePeer): void {
   session.good.delete(peer)
   peer.sessions.delete(session)
+  if (session.latest === peer) session.latest = undefined
 }
