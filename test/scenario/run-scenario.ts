@@ -5,7 +5,10 @@ import type { Effect } from '../../src/core/effect.ts'
 import type { PeerId } from '../../src/core/ids.ts'
 import type { Instant } from '../../src/core/instant.ts'
 import { createLightNodeCore } from '../../src/core/light-node-core.ts'
+import { toyCidOf } from '../simulation/toy-content.ts'
+import { ScenarioBlocks } from './scenario-blocks.ts'
 import { formatEffects } from './scenario-effects.ts'
+import type { ScenarioContext } from './scenario-events.ts'
 import { parseEvents, WALL_CLOCK_AHEAD } from './scenario-events.ts'
 import type { ScenarioLine, ScenarioStep } from './scenario-file.ts'
 import { parseScenario, quote, refuse, ScenarioError, withOutput } from './scenario-file.ts'
@@ -37,8 +40,11 @@ export function runScenario(file: string, text: string): string {
 }
 
 class ScenarioRun {
-  private readonly headers = new ScenarioHeaders()
-  private readonly requests = new ScenarioRequests()
+  private readonly names: ScenarioContext = {
+    headers: new ScenarioHeaders(),
+    requests: new ScenarioRequests(),
+    blocks: new ScenarioBlocks(),
+  }
   private readonly core: LightNodeCore
   private lines: string[] = []
   private nowMs = 0
@@ -46,19 +52,22 @@ class ScenarioRun {
   private wallAheadMs = 0
 
   constructor(settings: readonly ScenarioLine[]) {
+    const { headers, blocks } = this.names
     let ownPeer = 'me'
     let maxPeers = 16
     let peers: readonly string[] = []
     for (const line of settings) {
       const [setting, ...values] = line.words
-      if (setting === 'headers') this.headers.declare(line)
-      else if (setting === 'branches') this.headers.declareBranches(line)
+      if (setting === 'headers') headers.declare(line)
+      else if (setting === 'branches') headers.declareBranches(line)
+      else if (setting === 'blocks') blocks.declare(line)
       else if (setting === 'peers') peers = values
       else if (setting === 'own') ownPeer = values[0] ?? refuse(line, 'expected our own peer id, got nothing')
       else if (setting === 'max-peers') maxPeers = wholeNumber(line, values[0])
-      else refuse(line, `expected one of peers, own, max-peers, headers, branches, at, got ${quote(setting)}`)
+      else refuse(line, `expected one of peers, own, max-peers, headers, branches, blocks, at, got ${quote(setting)}`)
     }
-    const { chain } = this.headers
+    const { chain } = headers
+    const cidOf = blocks.isEmpty ? undefined : toyCidOf
     const core = createLightNodeCore({
       chain,
       ownPeer: ownPeer as PeerId,
@@ -66,9 +75,11 @@ class ScenarioRun {
       peers,
       maxPeers,
       seed: 1,
+      cidOf,
       isAuthority: false,
     })
-    this.core = checkedCore(core, { chain: chain.id, genesis: chain.genesis, maxPeers, seed: 1, isThorough: true })
+    const { id, genesis } = chain
+    this.core = checkedCore(core, { chain: id, genesis, maxPeers, seed: 1, cidOf, isThorough: true })
   }
 
   /** What comes of this step: of its event, and of the timers until the next one. */
@@ -96,7 +107,7 @@ class ScenarioRun {
       words.end()
       return
     }
-    for (const event of parseEvents(step, { headers: this.headers, requests: this.requests })) {
+    for (const event of parseEvents(step, this.names)) {
       this.write(this.core.handle(event, this.now()))
       this.work()
     }
@@ -128,7 +139,10 @@ class ScenarioRun {
   }
 
   private write(effects: readonly Effect[]): void {
-    for (const effect of effects) this.requests.note(effect)
-    this.lines.push(...formatEffects(effects, this.headers))
+    for (const effect of effects) {
+      this.names.requests.note(effect)
+      this.names.blocks.note(effect)
+    }
+    this.lines.push(...formatEffects(effects, this.names))
   }
 }

@@ -27,9 +27,12 @@ test.each([
   [`${WHY}at 2 network-online\nat 1 network-online`, 'x.txt:3: expected a moment from 2 on, got 1'],
   [
     `${WHY}at 1 tea`,
-    /^x\.txt:2: expected one of store-opened, headers-loaded, .*, stop-requested, wall-clock-ahead, got "tea"$/,
+    /^x\.txt:2: expected one of store-opened, headers-loaded, .*, stop-requested, .*, want-requested, .*, wall-clock-ahead, got "tea"$/,
   ],
-  [`${WHY}\nfriends alice`, 'x.txt:3: expected one of peers, own, max-peers, headers, branches, at, got "friends"'],
+  [
+    `${WHY}\nfriends alice`,
+    'x.txt:3: expected one of peers, own, max-peers, headers, branches, blocks, at, got "friends"',
+  ],
   [`${WHY}at 1 network-online\npeers alice`, 'x.txt:3: expected one of at, until, asleep-until, got "peers"'],
   [`${WHY}headers a = genesis`, 'x.txt:2: expected headers NAME = PARENT + COUNT, got "headers a = genesis"'],
   [`${WHY}headers a = z9 + 1`, 'x.txt:2: expected the name of a header, got "z9"'],

@@ -1,11 +1,16 @@
 /** An effect as one line of a scenario: names instead of hashes, and nothing that is always the same. */
 import type { Effect, WantFailed } from '../../src/core/effect.ts'
-import type { Root } from '../../src/core/ids.ts'
+import type { OutgoingExchange, WantEntry } from '../../src/core/exchange/exchange-message.ts'
+import type { Cid, Root } from '../../src/core/ids.ts'
 import type { ClaimedHead, SyncMessage } from '../../src/core/message.ts'
+import type { ScenarioBlocks } from './scenario-blocks.ts'
 import type { ScenarioHeaders } from './scenario-headers.ts'
 
 /** One line an effect; roots that are given up together share one. */
-export function formatEffects(effects: readonly Effect[], headers: ScenarioHeaders): readonly string[] {
+export function formatEffects(
+  effects: readonly Effect[],
+  { headers, blocks }: { readonly headers: ScenarioHeaders; readonly blocks: ScenarioBlocks },
+): readonly string[] {
   const lines: string[] = []
   let failed: { failure: string; roots: Root[] } | undefined
   const endFailed = (): void => {
@@ -17,14 +22,14 @@ export function formatEffects(effects: readonly Effect[], headers: ScenarioHeade
     else {
       endFailed()
       if (effect.type === 'want-failed') failed = { failure: effect.failure, roots: [effect.root] }
-      else lines.push(formatEffect(effect, headers))
+      else lines.push(formatEffect(effect, headers, blocks))
     }
   }
   endFailed()
   return lines
 }
 
-function formatEffect(effect: Exclude<Effect, WantFailed>, headers: ScenarioHeaders): string {
+function formatEffect(effect: Exclude<Effect, WantFailed>, headers: ScenarioHeaders, blocks: ScenarioBlocks): string {
   switch (effect.type) {
     case 'dial':
       return `dial ${effect.dial} ${effect.address}`
@@ -64,24 +69,15 @@ function formatEffect(effect: Exclude<Effect, WantFailed>, headers: ScenarioHead
     case 'admit-exchange':
     case 'reset-exchange':
       return `${effect.type} ${effect.connection}`
-    case 'send-exchange': {
-      const { wants, cancels, blocks, haves, dontHaves } = effect.message
-      const parts = [
-        ...wants.map(({ cid, want }) => `want-${want} ${cid}`),
-        ...cancels.map((cid) => `cancel ${cid}`),
-        ...blocks.map(({ cid }) => `block ${cid}`),
-        ...haves.map((cid) => `have ${cid}`),
-        ...dontHaves.map((cid) => `dont-have ${cid}`),
-      ]
-      return `send-exchange ${effect.connection} ${effect.sequence} ${parts.join(', ')}`
-    }
+    case 'send-exchange':
+      return `send-exchange ${effect.connection} ${effect.sequence} ${formatExchange(effect.message, blocks)}`
     case 'find-blocks':
     case 'load-blocks':
-      return `${effect.type} ${effect.load} for=${effect.owner ?? 'app'} ${effect.cids.join(',')}`
+      return `${effect.type} ${effect.load} for=${effect.owner ?? 'app'} ${blocks.namesOf(effect.cids)}`
     case 'load-outline':
       return `load-outline ${effect.load} for=${effect.owner ?? 'app'} ${headers.nameOf(effect.root)}`
     case 'save-blocks':
-      return `save-blocks ${effect.blocks.map(({ cid }) => cid).join(',')}`
+      return `save-blocks ${blocks.namesOf(effect.blocks.map(({ cid }) => cid))}`
     case 'want-settled':
     case 'outline-settled': {
       const { outcome } = effect
@@ -92,6 +88,22 @@ function formatEffect(effect: Exclude<Effect, WantFailed>, headers: ScenarioHead
     case 'warning':
       return `warning ${effect.code}: ${named(effect.detail, headers)}`
   }
+}
+
+/** Only what is in it. */
+function formatExchange(message: OutgoingExchange, blocks: ScenarioBlocks): string {
+  const wanted = (kind: WantEntry['want']): readonly Cid[] =>
+    message.wants.filter(({ want }) => want === kind).map(({ cid }) => cid)
+  const parts: readonly (readonly [string, readonly Cid[]])[] = [
+    ['wants', wanted('block')],
+    ['want-haves', wanted('have')],
+    ['cancels', message.cancels],
+    ['blocks', message.blocks.map(({ cid }) => cid)],
+    ['haves', message.haves],
+    ['dont-haves', message.dontHaves],
+  ]
+  const said = parts.flatMap(([name, cids]) => (cids.length === 0 ? [] : [`${name}=${blocks.namesOf(cids)}`]))
+  return [...(message.isFullWantlist ? ['full'] : []), ...said].join(' ')
 }
 
 function formatMessage(message: SyncMessage, headers: ScenarioHeaders): string {

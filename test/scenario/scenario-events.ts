@@ -1,32 +1,25 @@
 /** `connection-opened c1 alice outbound` -> the event. One parser a type of event; what is left out has a default. */
 import type { Event } from '../../src/core/event.ts'
-import type { Misbehaviour, NetworkFailure } from '../../src/core/failure.ts'
+import type { Misbehaviour } from '../../src/core/failure.ts'
 import type { ConnectionId, DialId, PeerId, RequestId, Root } from '../../src/core/ids.ts'
 import type { ClaimedHead, NodeInfo, Service, SyncMessage } from '../../src/core/message.ts'
+import { toyOutline } from '../simulation/toy-content.ts'
+import type { ScenarioBlocks } from './scenario-blocks.ts'
+import { EXCHANGE_PARSERS } from './scenario-exchange-events.ts'
 import type { ScenarioLine } from './scenario-file.ts'
 import { quote, refuse } from './scenario-file.ts'
 import type { ScenarioHeaders } from './scenario-headers.ts'
 import type { ScenarioRequests } from './scenario-requests.ts'
-import { ScenarioWords } from './scenario-words.ts'
+import { FAILURES, ScenarioWords } from './scenario-words.ts'
 
 /** What names and numbers of a line refer to. */
 export interface ScenarioContext {
   readonly headers: ScenarioHeaders
   readonly requests: ScenarioRequests
+  readonly blocks: ScenarioBlocks
 }
 
-type EventParser = (words: ScenarioWords, context: ScenarioContext) => Event
-
-const FAILURES: readonly NetworkFailure[] = [
-  'timeout',
-  'closed',
-  'unreachable',
-  'undialable',
-  'refused',
-  'wrong-peer',
-  'unsupported',
-  'cancelled',
-]
+export type EventParser = (words: ScenarioWords, context: ScenarioContext) => Event
 
 const MISBEHAVIOURS: readonly Misbehaviour[] = [
   'undecodable',
@@ -46,7 +39,11 @@ const MESSAGES = [
   'ping',
   'pong',
   'refused',
+  'get-block-outline',
+  'block-outline',
 ] as const
+
+const REQUESTS = ['get-headers', 'get-ancestors', 'ping', 'get-block-outline'] as const
 
 /** `wall-clock-ahead SECONDS` is no event: from that moment on the wall clock is ahead by so much. */
 export const WALL_CLOCK_AHEAD = 'wall-clock-ahead'
@@ -157,12 +154,16 @@ const PARSERS: Readonly<Record<string, EventParser>> = {
   'stop-requested': () => ({ type: 'stop-requested' }),
 }
 
+function parserOf(type: string | undefined): EventParser | undefined {
+  return PARSERS[type ?? ''] ?? EXCHANGE_PARSERS[type ?? '']
+}
+
 /** The events of one line; more than one where a header's name has a star. Throws `ScenarioError`. */
 export function parseEvents(line: ScenarioLine, context: ScenarioContext): readonly Event[] {
   const [, , type, ...rest] = line.words
-  const parser = PARSERS[type ?? '']
+  const parser = parserOf(type)
   if (parser === undefined) {
-    const known = [...Object.keys(PARSERS), WALL_CLOCK_AHEAD].join(', ')
+    const known = [...Object.keys(PARSERS), ...Object.keys(EXCHANGE_PARSERS), WALL_CLOCK_AHEAD].join(', ')
     refuse(line, `expected one of ${known}, got ${quote(type)}`)
   }
   return expandStar(line, rest, context.headers).map((words) => {
@@ -199,7 +200,7 @@ function message(words: ScenarioWords, connection: ConnectionId, { headers, requ
     case 'pong':
       return { type: kind, request: answered('ping') }
     case 'refused':
-      return { type: kind, request: answered(words.oneOf(['get-headers', 'get-ancestors', 'ping'])), reason: 'busy' }
+      return { type: kind, request: answered(words.oneOf(REQUESTS)), reason: 'busy' }
     case 'headers': {
       const [list, hasMore] = [words.next('headers'), words.flag('more')]
       const head = headAfter(words, list, headers)
@@ -213,6 +214,17 @@ function message(words: ScenarioWords, connection: ConnectionId, { headers, requ
         answered: roots('answered', 'none'),
         unknown: roots('unknown', 'none'),
       }
+    case 'get-block-outline': {
+      const request = requests.remote(words) as RequestId
+      const { root } = headers.named(words.line, words.next('a header'))
+      return { type: kind, request, root, fromByte: words.keyNumber('from-byte') ?? 0 }
+    }
+    case 'block-outline': {
+      const name = words.next('a header, or none')
+      const outline = name === 'none' ? new Uint8Array(0) : toyOutline(headers.named(words.line, name).root)
+      const totalBytes = outline.length
+      return { type: kind, request: answered('get-block-outline'), totalBytes, bytes: outline }
+    }
     case 'get-headers': {
       const request = requests.remote(words) as RequestId
       const countMax = words.keyNumber('count') ?? 2_016

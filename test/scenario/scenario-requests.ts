@@ -4,7 +4,7 @@ import { quote, refuse } from './scenario-file.ts'
 import type { ScenarioWords } from './scenario-words.ts'
 
 export class ScenarioRequests {
-  /** By what was asked, and of whom: `get-headers c1`, `handshake c1`, `dial alice`, `persist`. */
+  /** By what was asked, and of whom: `get-headers c1`, `handshake c1`, `send-exchange c1`, `dial alice`, `persist`. */
   private readonly newest = new Map<string, number>()
   private remoteCount = 0
 
@@ -18,6 +18,9 @@ export class ScenarioRequests {
         return
       case 'persist':
         this.newest.set('persist', effect.sequence)
+        return
+      case 'send-exchange':
+        this.newest.set(`send-exchange ${effect.connection}`, effect.sequence)
         return
       case 'send-message':
         if ('request' in effect.message) {

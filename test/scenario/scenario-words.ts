@@ -1,6 +1,18 @@
 /** The words of one line, taken one by one, so that a word that nobody asked for is refused. */
+import type { NetworkFailure } from '../../src/core/failure.ts'
 import type { ScenarioLine } from './scenario-file.ts'
 import { quote, refuse } from './scenario-file.ts'
+
+export const FAILURES: readonly NetworkFailure[] = [
+  'timeout',
+  'closed',
+  'unreachable',
+  'undialable',
+  'refused',
+  'wrong-peer',
+  'unsupported',
+  'cancelled',
+]
 
 export class ScenarioWords {
   readonly line: ScenarioLine
@@ -15,6 +27,11 @@ export class ScenarioWords {
         .filter((part) => part.includes('='))
         .map((part) => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]),
     )
+  }
+
+  /** No word is left but those with a name. */
+  get isEmpty(): boolean {
+    return this.plain.length === 0
   }
 
   next(what: string): string {
