@@ -2,6 +2,7 @@
  * The bugs that must never come back: those of the four incidents that shaped the core, and those next to them.
  * When a patch no longer fits because the source has changed, put the same bug into the new source.
  */
+import { EXCHANGE_MUTANTS } from './exchange-mutants.ts'
 import type { Mutant } from './mutant.ts'
 
 /** All that a mutant may be killed by: everything quick that watches the core and its driver. */
@@ -240,4 +241,5 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [{ file: SYNC, search: `if (peer.abandonedCount > 0) peer.abandonedCount -= 1\n    else`, replacement: `` }],
     suites: SYNC_TESTS,
   },
+  ...EXCHANGE_MUTANTS,
 ]
