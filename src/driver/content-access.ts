@@ -22,7 +22,7 @@ export interface ContentAccessOptions {
   readonly chain: Chain
   readonly tree: HeaderTree
   readonly store: BlockStore
-  /** Writes and tells the core, so that whoever waits for these blocks gets them. */
+  /** Writes and tells the core, so that the peers that wait for these blocks get them. */
   readonly put: (write: BlockWrite) => Promise<void>
   readonly wants: Wants
   readonly yieldTurn: (callback: () => void) => void
@@ -46,7 +46,7 @@ export class ContentAccess {
   async has(text: string): Promise<boolean> {
     const cid = checkedCid(text)
     if (this.#headerOf(cid) !== undefined) return true
-    const [sizeBytes] = await this.#options.store.sizes([cid])
+    const [sizeBytes] = await this.#stored(this.#options.store.sizes([cid]))
     return sizeBytes !== undefined
   }
 
@@ -141,7 +141,7 @@ export class ContentAccess {
   async #outlineOf(root: Root, signal: AbortSignal | undefined): Promise<FoundOutline> {
     signal?.throwIfAborted()
     const { store, wants } = this.#options
-    const stored = await store.readOutline(root)
+    const stored = await this.#stored(store.readOutline(root))
     if (stored !== undefined && this.#content.checkOutline({ root, outline: stored }) === undefined) {
       return { outline: stored, isNew: false }
     }
@@ -167,7 +167,7 @@ export class ContentAccess {
       if (header !== undefined) blocks.set(cid, header)
     }
     const unknown = [...new Set(cids)].filter((cid) => !blocks.has(cid))
-    const stored = unknown.length === 0 ? [] : await this.#options.store.read({ cids: unknown, bytesMax: Infinity })
+    const stored = unknown.length === 0 ? [] : await this.#read(unknown)
     stored.forEach((bytes, index) => bytes !== undefined && blocks.set(unknown[index] as Cid, bytes))
     const missing = unknown.filter((cid) => !blocks.has(cid))
     const fetched = missing.length === 0 ? [] : await this.#options.wants.blocks(missing, signal)
@@ -198,11 +198,22 @@ export class ContentAccess {
     })
   }
 
+  #read(cids: readonly Cid[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#stored(this.#options.store.read({ cids, bytesMax: Infinity }))
+  }
+
   async #put(write: BlockWrite): Promise<void> {
+    await this.#stored(this.#options.put(write))
+    this.#options.wants.put(write.blocks)
+  }
+
+  /** The store's failure as the app's error. One that was closed by our stop says so. */
+  async #stored<Value>(outcome: Promise<Value>): Promise<Value> {
     try {
-      await this.#options.put(write)
+      return await outcome
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
+      if (this.#options.wants.stopped !== undefined) throw this.#options.wants.stopped
       const { code } = error
       const isOurs = code === 'quota-exceeded' || code === 'hash-mismatch' || code === 'unknown-hash'
       throw new LightNodeError(isOurs ? code : 'store-unavailable', error.message, { cause: error })
@@ -211,6 +222,7 @@ export class ContentAccess {
 }
 
 function checkedCid(text: string): Cid {
+  if (typeof text !== 'string') throw new LightNodeError('invalid-cid', `expected a CID as text, got ${typeof text}`)
   try {
     return toCid(text)
   } catch (cause) {
@@ -219,7 +231,7 @@ function checkedCid(text: string): Cid {
   }
 }
 
-function checkedRoot(text: string, what: string): Root {
+function checkedRoot(text: unknown, what: string): Root {
   if (typeof text === 'string' && isRoot(text)) return text
   const got = JSON.stringify(String(text).slice(0, 80))
   throw new LightNodeError('not-found', `expected ${what} of 64 lower-case hex digits, got ${got}`)

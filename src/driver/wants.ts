@@ -3,12 +3,21 @@ import type { ExchangeAppEvent } from '../core/exchange/exchange-event.ts'
 import type { Cid, Root, WantToken } from '../core/ids.ts'
 import { LightNodeError } from './api.ts'
 
-type Settled = (outcome: WantSettled['outcome'] | OutlineSettled['outcome']) => void
+type Failed = Extract<WantSettled['outcome'] | OutlineSettled['outcome'], { type: 'failed' }>
+/** From a peer, or put here by the app. */
+type BlockOutcome = Failed | { readonly type: 'delivered'; readonly bytes: Uint8Array }
+type Outcome = BlockOutcome | OutlineSettled['outcome']
+
+interface Waiting {
+  /** Undefined for an outline. */
+  readonly cid: Cid | undefined
+  readonly settle: (outcome: Outcome) => void
+}
 
 /** The app's wishes on one side, the core's events and effects on the other. Bounded by the core, which refuses too many. */
 export class Wants {
   readonly #post: (event: ExchangeAppEvent) => void
-  readonly #waiting = new Map<WantToken, Settled>()
+  readonly #waiting = new Map<WantToken, Waiting>()
   #nextToken = 1
   #nextSession = 1
   #stopped: LightNodeError | undefined
@@ -17,10 +26,28 @@ export class Wants {
     this.#post = post
   }
 
+  /** Undefined while it runs. */
+  get stopped(): LightNodeError | undefined {
+    return this.#stopped
+  }
+
   settled(effect: ExchangeAppEffect): void {
-    const settle = this.#waiting.get(effect.token)
+    const waiting = this.#waiting.get(effect.token)
     this.#waiting.delete(effect.token)
-    settle?.(effect.outcome)
+    waiting?.settle(effect.outcome)
+  }
+
+  /** The app has put these here: whoever waits for one of them has it, and no peer is asked any longer. */
+  put(blocks: readonly { readonly cid: Cid; readonly bytes: Uint8Array }[]): void {
+    if (this.#waiting.size === 0) return
+    const bytesOf = new Map(blocks.map(({ cid, bytes }) => [cid, bytes]))
+    for (const [token, { cid, settle }] of this.#waiting) {
+      const bytes = cid === undefined ? undefined : bytesOf.get(cid)
+      if (bytes === undefined) continue
+      this.#waiting.delete(token)
+      this.#post({ type: 'want-cancelled', token })
+      settle({ type: 'delivered', bytes })
+    }
   }
 
   /** Whoever waits is let go, and whoever comes later too. */
@@ -28,7 +55,7 @@ export class Wants {
     this.#stopped = error
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const settle of waiting) {
+    for (const { settle } of waiting) {
       settle({ type: 'failed', code: 'stopped', detail: error.message, progress: { askedCount: 0, absentCount: 0 } })
     }
   }
@@ -41,7 +68,7 @@ export class Wants {
       for (const token of tokens) this.#post({ type: 'want-cancelled', token })
     }
     const asked = cids.map((cid) => {
-      const { promise, token } = this.#ask<WantSettled['outcome']>()
+      const { promise, token } = this.#ask<BlockOutcome>(cid)
       tokens.add(token)
       this.#post({ type: 'want-requested', token, cid, session })
       return promise.then((outcome) => {
@@ -55,7 +82,7 @@ export class Wants {
 
   /** Undefined where nobody serves it. */
   async outline(root: Root, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
-    const { promise, token } = this.#ask<OutlineSettled['outcome']>()
+    const { promise, token } = this.#ask<OutlineSettled['outcome']>(undefined)
     this.#post({ type: 'outline-requested', token, root })
     const giveUp = (): void => this.#post({ type: 'want-cancelled', token })
     const outcome = await this.#untilSettled(promise, giveUp, signal)
@@ -64,14 +91,11 @@ export class Wants {
     throw errorOf(`the outline of block ${root}`, outcome, signal)
   }
 
-  #ask<Outcome extends WantSettled['outcome'] | OutlineSettled['outcome']>(): {
-    promise: Promise<Outcome>
-    token: WantToken
-  } {
+  #ask<Expected extends Outcome>(cid: Cid | undefined): { promise: Promise<Expected>; token: WantToken } {
     if (this.#stopped !== undefined) throw this.#stopped
     const token = this.#nextToken++ as WantToken
-    const { promise, resolve } = Promise.withResolvers<Outcome>()
-    this.#waiting.set(token, resolve as Settled)
+    const { promise, resolve } = Promise.withResolvers<Expected>()
+    this.#waiting.set(token, { cid, settle: resolve as Waiting['settle'] })
     return { promise, token }
   }
 
@@ -90,10 +114,8 @@ export class Wants {
   }
 }
 
-type Failure = Extract<WantSettled['outcome'] | OutlineSettled['outcome'], { type: 'failed' }>
-
 /** An abort rejects with its own reason; a deadline that passed says what was missing instead, with the reason as its cause. */
-function errorOf(what: string, { code, detail }: Failure, signal: AbortSignal | undefined): unknown {
+function errorOf(what: string, { code, detail }: Failed, signal: AbortSignal | undefined): unknown {
   switch (code) {
     case 'cancelled': {
       const reason: unknown = signal?.reason

@@ -23,6 +23,8 @@ export type Order =
       readonly count: number
       readonly salt: number
     }
+  /** A whole block, each byte a number. */
+  | { readonly type: 'import'; readonly gateway: number; readonly block: readonly number[] }
   | { readonly type: 'look'; readonly gateway: number }
   | { readonly type: 'close'; readonly gateway: number }
 
@@ -46,6 +48,9 @@ export class GatewayDesk {
         return this.#open(order)
       case 'mine':
         await mine(this.#gateway(order.gateway), order)
+        return this.#state(order.gateway)
+      case 'import':
+        await this.#gateway(order.gateway).importBlock(Uint8Array.from(order.block))
         return this.#state(order.gateway)
       case 'look':
         return this.#state(order.gateway)

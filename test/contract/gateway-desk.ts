@@ -7,6 +7,8 @@ type Opening = Omit<Extract<Order, { type: 'open' }>, 'type'>
 export interface OrderedGateway extends GatewayState {
   /** Mines so many headers and resolves to the new state when the last is the gateway's head. */
   mine(args: { readonly count: number; readonly onHeight?: number; readonly salt?: number }): Promise<GatewayState>
+  /** Takes a whole block in, so that it can be asked for. */
+  importBlock(block: Uint8Array): Promise<GatewayState>
   look(): Promise<GatewayState>
   /** For good; harmless when it is closed already. */
   close(): Promise<void>
@@ -21,6 +23,7 @@ export async function openGateway(opening: Partial<Opening> = {}): Promise<Order
   return {
     ...state,
     mine: ({ count, onHeight, salt = 0 }) => ask({ type: 'mine', gateway, count, onHeight, salt }),
+    importBlock: (block) => ask({ type: 'import', gateway, block: [...block] }),
     look: () => ask({ type: 'look', gateway }),
     close,
   }

@@ -182,10 +182,11 @@ test('a tab takes blocks of 1 B to 1 MiB from one Helia and gives them to anothe
     const got = await tab.evaluate(
       async (cids) => {
         const lightNode = window.rushlight
+        if (lightNode === undefined) throw new Error('expected a light node')
         const signal = AbortSignal.timeout(120_000)
-        const all = await Promise.all(cids.map((cid) => lightNode?.getBytes(cid, { signal })))
+        const all = await Promise.all(cids.map((cid) => lightNode.getBytes(cid, { signal })))
         return await Promise.all(
-          all.map(async (bytes = new Uint8Array()) => {
+          all.map(async (bytes) => {
             const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes)))
             return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
           }),
