@@ -206,6 +206,8 @@ class Core implements LightNodeCore {
     this.#drainNotices(now)
     this.#dials.handleTimeout(now.monotonicMs)
     this.#sync.handleTimeout(now)
+    // Whoever did not answer sync's ping is gone for the exchange too.
+    this.#drainNotices(now)
     this.#exchange.handleTimeout(now)
     return this.#endStep(now)
   }

@@ -14,6 +14,7 @@ const cids = new Map<number, Cid>()
 export function testBlock(args: { number: number; sizeBytes?: number; hashCode?: number }): TestBlock {
   const { number, sizeBytes = 200, hashCode = HASH_SHA2_256 } = args
   const bytes = new Uint8Array(sizeBytes)
+  if (sizeBytes < 4) return { cid: cidOfNumber(0, hashCode), bytes }
   new DataView(bytes.buffer).setUint32(0, number)
   return { cid: cidOfNumber(number, hashCode), bytes }
 }

@@ -102,4 +102,3 @@ export interface OutlineSettled {
 export type ExchangeHostEffect = AdmitExchange | SendExchange | ResetExchange
 export type ExchangeStoreEffect = FindBlocks | LoadBlocks | LoadOutline | SaveBlocks
 export type ExchangeAppEffect = WantSettled | OutlineSettled
-export type ExchangeEffect = ExchangeHostEffect | ExchangeStoreEffect | ExchangeAppEffect
