@@ -47,6 +47,8 @@ class Run {
   private readonly core: LightNodeCore
   private nowMs = 0
   private readonly connections: ConnectionId[] = []
+  /** Of peers that do not know our handshake. */
+  private readonly exchangeOnly = new Set<ConnectionId>()
   private readonly sends: { readonly connection: ConnectionId; readonly sequence: number }[] = []
   private readonly requests: { readonly connection: ConnectionId; readonly request: RequestId }[] = []
   private readonly reads: Read[] = []
@@ -134,12 +136,14 @@ class Run {
     else if (random.chance(0.6)) {
       this.handle({ type: 'handshake-answered', connection, request: asked.request, info: this.info() })
     } else {
+      this.exchangeOnly.add(connection)
       this.handle({ type: 'handshake-failed', connection, request: asked.request, failure: 'unsupported' })
       this.handle({ type: 'protocols-learnt', connection, speaksBitswap: true, speaksHandshake: false })
     }
   }
 
   private handshake(connection: ConnectionId): void {
+    if (this.exchangeOnly.has(connection)) return
     const request = this.random.below(1_000_000) as RequestId
     this.handle({ type: 'handshake-requested', connection, request, info: this.info() })
   }

@@ -78,7 +78,7 @@ export class ConnectionRules {
 
   infoOf(peer: PeerId): NodeInfo | undefined {
     for (const connection of this.peers.get(peer)?.connections ?? [])
-      if (connection.isHandshaken) return connection.info
+      if (connection.isHandshaken && !connection.isClosing) return connection.info
     return undefined
   }
 

@@ -74,11 +74,12 @@ export class ExchangeRules {
     }
   }
 
-  /** H3: whoever turned out to follow another chain takes no part any more, on all its connections. */
+  /** H3: whoever turned out to follow another chain takes no part any more, by none of the connections it had then. */
   mismatched(connection: ConnectionId): void {
-    const seen = this.connections.get(connection)
-    if (seen?.isMismatched !== true) return
-    for (const id of this.peers.get(seen.peer)?.connections ?? []) this.left(id)
+    const id = this.connections.get(connection)?.peer
+    const peer = id === undefined ? undefined : this.peers.get(id)
+    for (const other of peer?.connections ?? [])
+      if (this.connections.get(other)?.isMismatched === true) this.left(other)
   }
 
   private left(connection: ConnectionId): void {

@@ -42,10 +42,10 @@ export class LedgerModel {
   }
 
   private wanted(cid: Cid): void {
-    const known = this.wants.get(cid)
+    const known = this.wants.get(cid) ?? this.doubtful.get(cid) ?? { isDoubtful: false }
     this.doubtful.delete(cid)
-    if (known === undefined) this.wants.set(cid, { isDoubtful: false })
-    else if (this.sentWants.get(cid) === known && this.sent?.haves.includes(cid) === true) known.isDoubtful = true
+    this.wants.set(cid, known)
+    if (this.sentWants.get(cid) === known && this.sent?.haves.includes(cid) === true) known.isDoubtful = true
   }
 
   private forget(): void {
