@@ -292,7 +292,7 @@ test.each([
   ['a header alone', BLOCK.subarray(0, HEADER_BYTES)],
   ['a byte too few', BLOCK.subarray(0, -1)],
   ['a byte too many', Uint8Array.of(...BLOCK, 0)],
-  ['a changed transaction', BLOCK.with(-30, (BLOCK.at(-30) ?? 0) ^ 1)],
+  ['a changed transaction', BLOCK.with(BLOCK.length - 30, (BLOCK.at(-30) ?? 0) ^ 1)],
   ['more than a block weighs', new Uint8Array(BLOCK_BYTES_MAX + 1)],
   ['no bytes at all', 'a block' as never],
 ])('what is no block is refused in one line, and nothing of it is kept: %s', async (_, bytes) => {

@@ -3,6 +3,7 @@ import { testWithData } from '../../../test/data-folder.ts'
 import { drained } from '../../../test/drained.ts'
 import { LARGE_BLOCKS, largeBlock, smallBlocks } from '../../../test/real-blocks.ts'
 import { largeTransactionBlock, syntheticBlock, syntheticTransaction } from '../../../test/synthetic-block.ts'
+import { doubleSha256 } from '../../hash/sha256.ts'
 import { parseBlock } from './block.ts'
 import type { Block } from './block.ts'
 import { joinBytes } from './byte-reader.ts'
@@ -10,6 +11,8 @@ import { transactionCid } from './content-cid.ts'
 import { merkleLevels } from './merkle.ts'
 import { NETWORKS } from './networks.ts'
 import { assembleBlock, checkOutline, decodeOutline, encodeOutline, wantedCids } from './outline.ts'
+import { parseTransaction, stripWitness } from './transaction.ts'
+import type { Transaction } from './transaction.ts'
 
 const { segwitHeight } = NETWORKS.mainnet
 const MIXED = syntheticBlock([
@@ -140,4 +143,28 @@ test('parts that do not fit the block are refused', () => {
   expect(refusal(parts.slice(0, -1))).toMatchObject({ message: 'expected 4 transactions beside the coinbase, got 3' })
   expect(refusal([...parts.slice(0, -1), undefined])).toMatchObject({ code: 'invalid-block', step: 'malformed' })
   expect(refusal([undefined, ...parts.slice(1).reverse()])).toMatchObject({ step: 'merkle-root' })
+  // Transaction 2 has a witness, just before its lock time.
+  const witnessed = parts[2] ?? MIXED
+  const malleated = witnessed.with(witnessed.length - 5, 0xff)
+  expect(refusal(parts.with(2, malleated))).toMatchObject({ code: 'invalid-block', step: 'witness-commitment' })
+})
+
+test('an outline that a miner made for no valid block is found out by its parts', () => {
+  const refusal = (coinbase: Transaction, others: readonly Transaction[]): unknown => {
+    const all = [coinbase, ...others]
+    const ids = joinBytes(all.map((transaction) => doubleSha256(stripWitness(transaction))))
+    const witnessIds = joinBytes([new Uint8Array(32), ...others.map(({ bytes }) => doubleSha256(bytes))])
+    const outline = encodeOutline({ header: MIXED.subarray(0, 80), coinbase, txids: ids, wtxids: witnessIds })
+    try {
+      return drained(assembleBlock({ outline, parts: [undefined, ...others.map(({ bytes }) => bytes)] }))
+    } catch (error) {
+      return error
+    }
+  }
+  const coinbaseAt = (height: number): Transaction =>
+    parseBlock(syntheticBlock([], { height, hasCommitment: false }), 0xffffffff).coinbase
+  expect(refusal(coinbaseAt(1), [coinbaseAt(2)])).toMatchObject({ step: 'coinbase' })
+  const halves = [1, 2].map((salt) => parseTransaction(syntheticTransaction({ salt, witnessItemSizeBytes: 2e6 }).bytes))
+  expect(refusal(coinbaseAt(1), halves)).toMatchObject({ step: 'oversize' })
+  expect(refusal(coinbaseAt(1), halves.slice(1))).toMatchObject({ transactions: [{ index: 0 }, { index: 1 }] })
 })
