@@ -168,6 +168,10 @@ describe('what is answered', () => {
     const genesis = REGTEST.createTree().get(0)?.bytes
     expect(message?.blocks.map(({ bytes }) => bytes)).toEqual([genesis])
     expect(client.take()).toMatchObject({ dontHaves: [other.cid] })
+    const early = createRig({ chain: { ...REGTEST, content }, isVerifying: true })
+    early.client.say(wanting([header.cid]))
+    early.world.run(20)
+    expect(early.client.take()).toMatchObject({ blocks: 0, dontHaves: [header.cid] })
   })
 })
 
