@@ -1,5 +1,5 @@
 /** Rushlight in a browser tab. */
-import type { Chain, LightNode, LightNodeOptions, StoreOption, TransportName } from './driver/api.ts'
+import type { Chain, LightNode, LightNodeOptions, StoreOption } from './driver/api.ts'
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
@@ -7,9 +7,10 @@ import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail } from './driver/options.ts'
 import { doubleSha256, sha256 } from './hash/sha256.ts'
 import { addressProblem } from './host/address.ts'
+import type { RtcConfiguration } from './host/lazy-roads.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
 import { createTabLibp2p } from './host/tab-libp2p.ts'
-import { browserTransports } from './host/transports.browser.ts'
+import { browserTransports, type BrowserTransportName } from './host/transports.browser.ts'
 import { createIndexedDbBlockStore } from './store/block-store-indexeddb.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
 import type { BlockStore, BlockStoreOptions } from './store/block-store.ts'
@@ -24,7 +25,7 @@ export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
 export { VERSION } from './driver/version.ts'
 
-const TRANSPORTS: readonly TransportName[] = ['websockets']
+const TRANSPORTS: readonly BrowserTransportName[] = ['websockets', 'webrtc-direct', 'webrtc']
 const HASHERS: Hashers = new Map([
   [HASH_SHA2_256, sha256],
   [HASH_DBL_SHA2_256, doubleSha256],
@@ -42,7 +43,11 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   // First, as a host that is not started holds nothing, and an open store does.
   const host = await createLibp2pHost({
     createLibp2p: createTabLibp2p,
-    transports: browserTransports(),
+    transports: browserTransports({
+      // `checkOptions` let no other name pass.
+      transports: (options.transports as readonly BrowserTransportName[] | undefined) ?? TRANSPORTS,
+      rtcConfiguration: options.rtcConfiguration as RtcConfiguration | undefined,
+    }),
     headerSizeBytes: chain.headerSizeBytes,
     log,
   })

@@ -15,13 +15,19 @@ export type { PeerId, Root } from '../core/ids.ts'
 export type { Status } from '../core/status.ts'
 export type { Log, LogFields } from './log.ts'
 
-export type TransportName = 'tcp' | 'websockets'
+/** `webrtc` is tab to tab, through a relay that both know. `tcp` is for Node.js alone. */
+export type TransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webrtc'
 
 export interface LightNodeOptions {
   /** `bitcoin('mainnet')` from `rushlight/bitcoin`. */
   readonly chain: Chain
   /** Whom to stay connected to: multiaddrs and gateway URLs. A URL is resolved again on every reconnect. */
   readonly peers: readonly string[]
+  /**
+   * Peers of Bitcoin's own network, as `HOST:PORT` or `HOST`; `'any'`: found by DNS seeds, and by what those found tell.
+   * Node.js only. Default: none.
+   */
+  readonly bitcoinPeers?: readonly string[] | 'any'
   /** Where headers are kept. Default: IndexedDB in a tab, memory in Node.js. */
   readonly store?: StoreOption
   /** Bytes of blocks kept beside the headers, least recently used evicted first. Default: 64 MiB in a tab, 1 GiB in Node.js. */

@@ -8,6 +8,7 @@ import type { HostEffect } from '../core/effect.ts'
 import { toConnectionId, toPeerId, type ConnectionId, type PeerId } from '../core/ids.ts'
 import { HANDSHAKE_TIMEOUT_MS } from '../core/limits.ts'
 import { abortConnection } from './abort-connection.ts'
+import { INBOUND_STREAMS_PER_CONNECTION_MAX } from './bounded-upgrader.ts'
 import { ConnectionTable } from './connection-table.ts'
 import { Dialler } from './dialler.ts'
 import { INBOUND_EXCHANGE_STREAMS_MAX } from './exchange-inbound.ts'
@@ -21,8 +22,6 @@ import { INBOUND_SYNC_STREAMS_MAX, SYNC_PROTOCOL } from './sync-link.ts'
 
 /** Bytes of one stream that the remote may send unread: two messages of blocks. With 1 MiB the muxer cuts them into crumbs. */
 const STREAM_WINDOW_BYTES_MAX: number = 4 * 1024 * 1024
-/** Streams a peer may have open on one connection: exchange, and room for handshakes, sync and what libp2p itself opens. */
-const INBOUND_STREAMS_PER_CONNECTION_MAX: number = INBOUND_EXCHANGE_STREAMS_MAX + 8
 const TICK_MS = 1_000
 /** Peers of closed connections are forgotten this often, in ticks: a tab has a new identity at every load. */
 const FORGET_PEERS_TICKS = 60

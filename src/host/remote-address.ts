@@ -1,10 +1,13 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-/** The most telling part of an address first: `/dns4/…/tcp/443/tls/ws` is WebSockets, though it is TCP as well. */
+/**
+ * The most telling part of an address first: `/dns4/…/tcp/443/tls/ws` is WebSockets, though it is TCP as well, and
+ * `/…/p2p-circuit/webrtc` is WebRTC: its signals alone went through the relay.
+ */
 const TRANSPORTS: readonly (readonly [component: string, transport: string])[] = [
+  ['webrtc', 'webrtc'],
   ['p2p-circuit', 'relay'],
   ['webrtc-direct', 'webrtc-direct'],
-  ['webrtc', 'webrtc'],
   ['webtransport', 'webtransport'],
   ['quic-v1', 'quic'],
   ['ws', 'websockets'],

@@ -4,6 +4,8 @@ import type { Duplex } from 'node:stream'
 import type { Listener, Transport } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
+import { relayRoad, webRtcDirectRoad, webRtcRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
+import { lazyTransport } from './lazy-transport.ts'
 import type { Libp2pTransports } from './libp2p-core.ts'
 
 /** A browser's request is here at once; a connection that says nothing, or stops half way, is let go after this. */
@@ -12,9 +14,15 @@ const HTTP_IDLE_TIMEOUT_MS = 30_000
 /** Noise seals at most 65,535 bytes at once, and each goes out as a message; ws itself would collect 100 MiB of one. */
 const WEBSOCKET_MESSAGE_BYTES_MAX: number = 1024 * 1024
 
+export type NodejsTransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webrtc'
+
+export const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = ['tcp', 'websockets', 'webrtc-direct', 'webrtc']
+
 export interface NodejsTransportsOptions {
-  /** Which to use. Default: both. */
-  readonly transports?: readonly ('tcp' | 'websockets')[]
+  /** Which to use. Default: all. */
+  readonly transports?: readonly NodejsTransportName[]
+  /** For WebRTC; no server is contacted unless it is named here. */
+  readonly rtcConfiguration?: RtcConfiguration | undefined
   /** Told the port of each WebSocket listener once it listens. */
   readonly onListening?: (port: number) => void
   /**
@@ -26,11 +34,24 @@ export interface NodejsTransportsOptions {
   readonly allowUpgrade?: (request: IncomingMessage) => boolean
 }
 
-/** TCP and WebSockets, to dial and to listen. Every WebSocket listener serves HTTP with the same options. */
+/**
+ * To dial and to listen. Every WebSocket listener serves HTTP with the same options. WebRTC loads when it is first used,
+ * and fails that dial or that listener where its native part does not load.
+ */
 export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pTransports {
-  const { transports = ['tcp', 'websockets'] } = options
-  const byName = { tcp: tcp(), websockets: sharedWebSockets(options) }
-  return transports.map((name) => byName[name])
+  const { transports = NODEJS_TRANSPORTS } = options
+  const parts: RoadParts = {
+    loadWebRtc: () => import('./webrtc.nodejs.ts'),
+    rtcConfiguration: options.rtcConfiguration,
+    canListenDirect: true,
+  }
+  const byName: Readonly<Record<NodejsTransportName, () => Libp2pTransports>> = {
+    tcp: () => [tcp()],
+    websockets: () => [sharedWebSockets(options)],
+    'webrtc-direct': () => [lazyTransport(webRtcDirectRoad(parts))],
+    webrtc: () => [lazyTransport(webRtcRoad(parts)), lazyTransport(relayRoad())],
+  }
+  return transports.flatMap((name) => byName[name]())
 }
 
 function sharedWebSockets(options: NodejsTransportsOptions): Libp2pTransports[number] {

@@ -1,4 +1,4 @@
-/** Two and three light nodes in Node.js, over TCP and over WebSockets: sync, new heads, reorgs, restarts. */
+/** Two and three light nodes in Node.js, over each road that both can take: sync, new heads, reorgs, restarts. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { createLightNode } from '../../src/nodejs.ts'
 import type { CountedLightNode, CountedOptions } from './light-nodes.ts'
 import { startCounted, until, untilHead } from './light-nodes.ts'
 
-const TRANSPORTS = ['tcp', 'websockets'] as const
+const TRANSPORTS = ['tcp', 'websockets', 'webrtc-direct'] as const
 
 /** Stopped when the test has finished. */
 async function start(options: CountedOptions = {}): Promise<CountedLightNode> {

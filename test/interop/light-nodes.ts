@@ -19,10 +19,14 @@ import type { HeaderStore } from '../../src/store/store.ts'
 import { libp2pUnderTest } from './libp2p-under-test.ts'
 import { blockParts } from '../block-parts.ts'
 
-export type TransportUnderTest = 'tcp' | 'websockets'
+export type TransportUnderTest = keyof typeof LISTEN
 type MessageType = SyncMessage['type']
 
-const LISTEN = { tcp: '/ip4/127.0.0.1/tcp/0', websockets: '/ip4/127.0.0.1/tcp/0/ws' } as const
+const LISTEN = {
+  tcp: '/ip4/127.0.0.1/tcp/0',
+  websockets: '/ip4/127.0.0.1/tcp/0/ws',
+  'webrtc-direct': '/ip4/127.0.0.1/udp/0/webrtc-direct',
+} as const
 
 export interface CountedOptions {
   readonly network?: BitcoinNetwork

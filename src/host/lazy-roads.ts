@@ -1,0 +1,58 @@
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { LazyRoad } from './lazy-transport.ts'
+
+/** As much of `RTCConfiguration` as tabs and Node.js share. */
+export interface RtcConfiguration {
+  readonly iceServers?: readonly unknown[]
+}
+
+type WebRtcModule = typeof import('./webrtc.browser.ts')
+
+/** Of one platform: how each part is loaded, and whether it may listen. */
+export interface RoadParts {
+  readonly loadWebRtc: () => Promise<WebRtcModule>
+  readonly rtcConfiguration: RtcConfiguration | undefined
+  readonly canListenDirect: boolean
+}
+
+/** To a gateway, without a certificate that an authority signed: its hash is in the address. */
+export function webRtcDirectRoad(parts: RoadParts): LazyRoad {
+  return {
+    name: 'webrtc-direct',
+    canDial: (address) => has(address, 'webrtc-direct', 'certhash') && !has(address, 'p2p-circuit'),
+    canListen: (address) => parts.canListenDirect && has(address, 'webrtc-direct') && !has(address, 'p2p-circuit'),
+    load: async () => (await parts.loadWebRtc()).webRTCDirect(webRtcOptions(parts)),
+  }
+}
+
+/** Between two that cannot listen: a relay carries their signals. */
+export function webRtcRoad(parts: RoadParts): LazyRoad {
+  const isWebRtc = (address: Multiaddr): boolean => has(address, 'webrtc')
+  return {
+    name: 'webrtc',
+    canDial: isWebRtc,
+    canListen: isWebRtc,
+    load: async () => (await parts.loadWebRtc()).webRTC(webRtcOptions(parts)),
+  }
+}
+
+/** For the signals of WebRTC only: the core opens nothing over it. */
+export function relayRoad(): LazyRoad {
+  const isRelay = (address: Multiaddr): boolean => has(address, 'p2p-circuit') && !has(address, 'webrtc')
+  return {
+    name: 'relay',
+    canDial: isRelay,
+    canListen: isRelay,
+    load: async () => (await import('./circuit-relay.ts')).circuitRelayTransport(),
+  }
+}
+
+function has(address: Multiaddr, ...names: readonly string[]): boolean {
+  const components = new Set(address.getComponents().map(({ name }) => name))
+  return names.every((name) => components.has(name))
+}
+
+/** Without `iceServers` the library would ask public ones: who we are is nobody's business unless the app says so. */
+function webRtcOptions({ rtcConfiguration }: RoadParts): Parameters<WebRtcModule['webRTC']>[0] {
+  return { rtcConfiguration: { iceServers: [], ...rtcConfiguration } as RTCConfiguration }
+}
