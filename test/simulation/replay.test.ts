@@ -1,10 +1,21 @@
 import { expect, test } from 'vitest'
 import { bitcoin } from '../../src/bitcoin.ts'
 import { createLightNode } from '../../src/nodejs.ts'
+import { sha256 } from '../../src/hash/sha256.ts'
+import { CODEC_RAW, formatCid, HASH_SHA2_256 } from '../../src/wire/cid.ts'
 import { startCounted } from '../interop/light-nodes.ts'
 import { ReplayError, replayRecording } from './replay.ts'
 
-/** All that happens to a light node that syncs some headers over TCP, sees a new one, and stops. */
+const BYTES = new TextEncoder().encode('a block of content')
+const CID = formatCid({
+  version: 1,
+  codec: CODEC_RAW,
+  hashCode: HASH_SHA2_256,
+  digestSizeBytes: 32,
+  digest: sha256(BYTES),
+})
+
+/** All that happens to a light node that syncs some headers over TCP, fetches a block, sees a new header, and stops. */
 async function recordRun(): Promise<{ lines: readonly string[]; head: string }> {
   const source = await startCounted({ isListening: true, isAuthority: true })
   await source.mine({ count: 300 })
@@ -16,6 +27,8 @@ async function recordRun(): Promise<{ lines: readonly string[]; head: string }> 
   })
   try {
     await lightNode.ready()
+    await source.lightNode.putBytes(CID, BYTES)
+    expect(await lightNode.getBytes(CID)).toEqual(BYTES)
     const { root } = await source.mine({ count: 1 })
     for await (const head of lightNode.heads()) if (head.root === root) break
     return { lines: [...lines], head: lightNode.head.root }
@@ -36,6 +49,7 @@ test('a recorded run is repeated to the same head, with every rule checked', asy
   expect(replay.view.head).toMatchObject({ root: head, height: 301 })
   expect(replay.stepCount).toBe(lines.length - 1)
   expect(effects).toContain('peer-ready')
+  expect(effects.filter((type) => type === 'want-settled')).toHaveLength(1)
 
   // The same recording, damaged.
   const play = (text: string): unknown => replayRecording({ file: 'run.jsonl', text })

@@ -8,6 +8,9 @@ import type { CoreView, LightNodeCore } from '../../src/core/core.ts'
 import { createLightNodeCore } from '../../src/core/light-node-core.ts'
 import type { RecordedStep, RecordingHead } from '../../src/driver/recording.ts'
 import { decodeRecordingLine } from '../../src/driver/recording.ts'
+import { doubleSha256, sha256 } from '../../src/hash/sha256.ts'
+import { HASH_DBL_SHA2_256, HASH_SHA2_256 } from '../../src/wire/cid.ts'
+import { createCidOf } from '../../src/wire/rehash.ts'
 import { stepMachine } from './computer.ts'
 import type { Step } from './trace.ts'
 
@@ -64,14 +67,22 @@ export function replayRecording(args: { file: string; text: string; onStep?: (st
   return { stepCount: rest.length, view: core.view() }
 }
 
+/** Not in a recording, and the same on every platform. */
+const cidOf = createCidOf(
+  new Map([
+    [HASH_SHA2_256, sha256],
+    [HASH_DBL_SHA2_256, doubleSha256],
+  ]),
+)
+
 function createCore(head: RecordingHead): { core: LightNodeCore; checker: InvariantChecker } {
   const network = head.chain.slice('bitcoin:'.length) as BitcoinNetwork
   const chain = bitcoin(network, { minimumChainWork: head.minimumChainWork })
-  const core = createLightNodeCore({ ...head.options, chain })
+  const core = createLightNodeCore({ ...head.options, chain, cidOf })
   const { maxPeers } = head.options
   return {
     core,
-    checker: new InvariantChecker({ chain: chain.id, genesis: chain.genesis, maxPeers, isThorough: true }),
+    checker: new InvariantChecker({ chain: chain.id, genesis: chain.genesis, maxPeers, cidOf, isThorough: true }),
   }
 }
 
