@@ -36,6 +36,9 @@ const MAX_PEERS = 32
 
 export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
   checkOptions({ options, transports: TRANSPORTS, addressProblem })
+  if (options.bitcoinPeers !== undefined) {
+    fail('bitcoinPeers', "nothing: a tab cannot reach Bitcoin's network", options.bitcoinPeers)
+  }
   if (options.listen !== undefined) fail('listen', 'nothing: a tab does not listen', options.listen)
   const { chain, peers, maxPeers = MAX_PEERS } = options
   const log = guarded(options.logger ?? silentLog)

@@ -10,6 +10,13 @@ import { RunningLightNode } from './driver/light-node.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail, isDirectory } from './driver/options.ts'
 import { addressProblem } from './host/address.ts'
+import { parseBitcoinEndpoint } from './host/bitcoin-address.ts'
+import {
+  bitcoinPeersProblem,
+  createBitcoinSide,
+  type BitcoinPeers,
+  type BitcoinSide,
+} from './host/bitcoin-side.nodejs.ts'
 import type { Host } from './host/host.ts'
 import { HostError } from './host/host.ts'
 import { createFileBlockStore } from './store/block-store-file.nodejs.ts'
@@ -18,6 +25,7 @@ import type { BlockStore } from './store/block-store.ts'
 import type { DataFolder } from './store/data-folder.nodejs.ts'
 import { openDataFolder } from './store/data-folder.nodejs.ts'
 import { createFileStore } from './store/file.nodejs.ts'
+import { openLineFile } from './store/line-file.nodejs.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { HeaderStore } from './store/store.ts'
 import { StoreError } from './store/store.ts'
@@ -40,6 +48,7 @@ export { BITCOIN_NETWORKS } from './chain/bitcoin/networks.ts'
 export { defaultDataDirectory, makeFolder, openDataFolder } from './store/data-folder.nodejs.ts'
 export { createFileStore } from './store/file.nodejs.ts'
 export { addressProblem } from './host/address.ts'
+export { bitcoinPeersProblem, hasDnsSeeds, type BitcoinPeers } from './host/bitcoin-side.nodejs.ts'
 export { StoreError } from './store/store.ts'
 
 const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets']
@@ -49,22 +58,27 @@ const HASHERS: Hashers = new Map([
   [HASH_DBL_SHA2_256, (bytes) => sha256(sha256(bytes))],
 ])
 const BLOCK_STORE_BYTES_MAX: number = 1024 * 1024 * 1024
+/** In the data folder: addresses of Bitcoin peers that were good. */
+const BITCOIN_PEERS_FILE = 'bitcoin-peers'
 /** A class of pupils at one gateway, several times over. */
 const MAX_PEERS = 256
 
 export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
   checkOptions({ options, transports: TRANSPORTS, addressProblem })
-  const { chain, peers, maxPeers = MAX_PEERS, store: storeOption = 'memory' } = options
+  const { chain, peers, bitcoinPeers, maxPeers = MAX_PEERS, store: storeOption = 'memory' } = options
   const log = guarded(options.logger ?? silentLog)
   if (storeOption !== 'memory' && !isDirectory(storeOption)) {
     fail('store', "'memory' or { directory } in Node.js", storeOption)
   }
+  const problem = bitcoinPeers === undefined ? undefined : bitcoinPeersProblem(chain.id, bitcoinPeers)
+  if (problem !== undefined) fail('bitcoinPeers', problem, bitcoinPeers)
   const folder = storeOption === 'memory' ? undefined : await openFolder(storeOption.directory)
   const { listen = [], announce = [], transports = TRANSPORTS } = options
   return await startLightNode({
     folder,
     chain,
     peers,
+    bitcoinPeers,
     maxPeers,
     log,
     blockStoreBytesMax: options.blockStoreBytesMax ?? BLOCK_STORE_BYTES_MAX,
@@ -89,6 +103,8 @@ export interface GatewayOptions {
   /** Data folder: headers, key, lock. */
   readonly directory: string
   readonly peers: readonly string[]
+  /** As the option of `createLightNode`. */
+  readonly bitcoinPeers?: BitcoinPeers | undefined
   /** For HTTP and WebSockets; 0 takes any free one. TCP takes a free one of its own. */
   readonly port: number
   readonly host: string
@@ -133,6 +149,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     folder,
     chain,
     peers,
+    bitcoinPeers: options.bitcoinPeers,
     maxPeers: options.maxPeers ?? MAX_PEERS,
     blockStoreBytesMax: options.blockStoreBytesMax ?? BLOCK_STORE_BYTES_MAX,
     log,
@@ -157,6 +174,7 @@ interface StartOptions {
   readonly folder: DataFolder | undefined
   readonly chain: Chain
   readonly peers: readonly string[]
+  readonly bitcoinPeers: BitcoinPeers | undefined
   readonly maxPeers: number
   readonly blockStoreBytesMax: number
   readonly log: Log
@@ -180,16 +198,20 @@ async function loadLibp2p(): Promise<Libp2pModules> {
 }
 
 async function startLightNode(options: StartOptions): Promise<RunningLightNode> {
-  const { folder, chain, peers, maxPeers, log, isAuthority, makeHost } = options
+  const { folder, peers, maxPeers, log, isAuthority } = options
+  const bitcoinSide = await openBitcoinSide(options)
+  const { chain = options.chain } = bitcoinSide ?? {}
   try {
     const libp2p = await loadLibp2p()
     const { debugCore } = options.debug ? await import('./driver/debugging.ts') : {}
     const privateKey = await folder?.readOrCreateKey(libp2p.createPrivateKey)
+    const host = await options.makeHost(libp2p, privateKey)
     const lightNode = new RunningLightNode({
       chain,
-      peers,
+      peers: [...peers, ...(bitcoinSide?.peers ?? [])],
       maxPeers,
-      host: await makeHost(libp2p, privateKey),
+      host: bitcoinSide?.joined(host) ?? host,
+      fetchWholeBlock: bitcoinSide?.fetchWholeBlock,
       store: storeIn(folder, chain),
       blockStore: blockStoreIn({ folder, chain, sizeBytesMax: options.blockStoreBytesMax, log }),
       cidOf: createCidOf(HASHERS),
@@ -199,17 +221,42 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
       clock: systemClock,
       yieldTurn: (callback) => setImmediate(callback),
       log,
-      addressProblem,
+      addressProblem: bitcoinSide === undefined ? addressProblem : bitcoinSide.addressProblem,
       record: options.record,
       debugCore,
-      onStopped: async () => folder?.close(),
+      onStopped: async () => {
+        await bitcoinSide?.close()
+        await folder?.close()
+      },
     })
     await lightNode.start()
     return lightNode
   } catch (error) {
+    await bitcoinSide?.close()
     await folder?.close()
     throw asLightNodeError(error)
   }
+}
+
+interface OpenBitcoinSide extends BitcoinSide {
+  /** Resolves when the addresses worth keeping are written. */
+  close(): Promise<void>
+}
+
+/** Undefined where nobody named Bitcoin peers. Addresses that were good are kept in the data folder, if there is one. */
+async function openBitcoinSide(options: StartOptions): Promise<OpenBitcoinSide | undefined> {
+  const { folder, chain, bitcoinPeers: peers, log } = options
+  if (peers === undefined) return undefined
+  if (folder === undefined) return { ...createBitcoinSide({ chain, peers, log }), close: () => Promise.resolve() }
+  const file = await openLineFile({
+    folder,
+    name: BITCOIN_PEERS_FILE,
+    isLine: (line) => parseBitcoinEndpoint(line, undefined) !== undefined,
+    onWarning: (detail) => log('warning', { code: 'bitcoin-peers-dropped', detail }),
+  })
+  const saveAddresses = (lines: readonly string[]): void => file.save(lines)
+  const side = createBitcoinSide({ chain, peers, log, savedAddresses: file.lines, saveAddresses })
+  return { ...side, close: () => file.close() }
 }
 
 function storeIn(folder: DataFolder | undefined, chain: Chain): HeaderStore {

@@ -32,7 +32,9 @@ Flags
   --port PORT           default 8645; 0 takes any free one
   --host ADDRESS        what to bind; default 127.0.0.1, this machine only
   --peer ADDRESS        a peer to stay connected to: a multiaddr or a gateway's URL; may be repeated
-  --bitcoin-peer HOST:PORT  not in this version
+  --bitcoin-peer HOST:PORT  a peer on Bitcoin's own network to stay connected to, and none besides; may be repeated
+  --no-bitcoin          leaves Bitcoin's own network alone; without it, and without --peer and --bitcoin-peer, eight peers
+                        are found there by DNS seeds (not on regtest, which has none)
   --announce MULTIADDR  where others reach this gateway, if not where it listens; may be repeated
   --trusted-proxy CIDR  a reverse proxy whose Host and X-Forwarded-For are believed; may be repeated
   --block-store MIB     most room for blocks kept beside the headers; default 1024
@@ -54,6 +56,7 @@ Example
     host: { type: 'string' },
     peer: { type: 'string', multiple: true },
     'bitcoin-peer': { type: 'string', multiple: true },
+    'no-bitcoin': { type: 'boolean' },
     announce: { type: 'string', multiple: true },
     'trusted-proxy': { type: 'string', multiple: true },
     'block-store': { type: 'string' },
@@ -91,6 +94,7 @@ async function runStart({ flags, terminal }: Call): Promise<ExitCode> {
   // Not before: a call that fails says why in one line.
   if (loneliness !== undefined) log('warning', { code: 'no-peers', detail: loneliness })
   warnWhenPublic(options, log)
+  if (options.bitcoinPeers === 'any') log('bitcoin-network', { peers: 'found by DNS seeds', off: '--no-bitcoin' })
   for (const address of gateway.addresses) terminal.result(address)
   terminal.result(`page: ${pageUrl(options.host, gateway.port)}`)
   const endLog = logEvents(gateway, { terminal, log })
@@ -132,18 +136,18 @@ function stopSignal(log: Log): Promise<void> {
  * nothing stored, which is a misunderstanding.
  */
 async function findLoneliness(options: StartOptions): Promise<string | undefined> {
-  const { chain, directory, peers } = options
-  if (peers.length > 0) return undefined
+  const { chain, directory, peers, bitcoinPeers } = options
+  if (peers.length > 0 || bitcoinPeers !== undefined) return undefined
   if (await hasHeaders(options)) {
-    return `no --peer given: serving what is stored in ${directory}, nothing new is fetched`
+    return `no peer given: serving what is stored in ${directory}, nothing new is fetched`
   }
   if (chain.id === 'bitcoin:mainnet') {
     throw new CommandError(
       2,
-      `${chain.id} needs somebody to sync from: --peer MULTIADDR|URL, or rushlight import FILE first, or --dev to practise on a chain of your own`,
+      `${chain.id} with --no-bitcoin needs somebody to sync from: --peer MULTIADDR|URL, or rushlight import FILE first, or --dev to practise on a chain of your own`,
     )
   }
-  return 'no --peer given and nothing stored: waiting for others to connect'
+  return 'no peer given and nothing stored: waiting for others to connect'
 }
 
 /** More than genesis is stored. Throws `CommandError` 2 when the folder cannot be used. */
@@ -170,12 +174,13 @@ async function openGateway(args: {
   readonly record: ((line: string) => void) | undefined
 }): Promise<Gateway> {
   const { options, handler, log, record } = args
-  const { chain, directory, peers, port, host, announce, blockStoreBytesMax } = options
+  const { chain, directory, peers, bitcoinPeers, port, host, announce, blockStoreBytesMax } = options
   try {
     return await startGateway({
       chain,
       directory,
       peers,
+      bitcoinPeers,
       port,
       host,
       announce,

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { addressProblem, type Chain } from '../nodejs.ts'
+import { addressProblem, bitcoinPeersProblem, hasDnsSeeds, type BitcoinPeers, type Chain } from '../nodejs.ts'
 import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
 import { parseBlockStore } from './block-flags.ts'
 import { parseSeconds, parseWhole, type Flags } from './command.ts'
@@ -20,6 +20,8 @@ export interface StartOptions {
   readonly port: number
   readonly host: string
   readonly peers: readonly string[]
+  /** Undefined where Bitcoin's own network is left alone. */
+  readonly bitcoinPeers: BitcoinPeers | undefined
   readonly announce: readonly string[]
   readonly trustedProxies: TrustedProxies
   /** Most bytes of blocks kept; undefined for the default. */
@@ -41,12 +43,6 @@ export interface Practice {
 
 /** Throws `CommandError` 2. */
 export function parseStartOptions(flags: Flags): StartOptions {
-  if (flags.texts('bitcoin-peer').length > 0) {
-    throw new CommandError(
-      2,
-      "--bitcoin-peer: this version does not speak Bitcoin's own network yet; use --peer MULTIADDR|URL, or rushlight import FILE",
-    )
-  }
   const practice = parsePractice(flags)
   const chainId = flags.text('chain') ?? (practice === undefined ? CHAIN_DEFAULT : PRACTICE_CHAIN)
   const chain = parseChain(chainId)
@@ -60,6 +56,7 @@ export function parseStartOptions(flags: Flags): StartOptions {
     port: parseWhole({ flag: 'port', text: flags.text('port') ?? String(PORT_DEFAULT), min: 0, max: 65_535 }),
     host: parseHost(flags.text('host') ?? HOST_DEFAULT),
     peers: flags.texts('peer').map(parsePeer),
+    bitcoinPeers: parseBitcoinPeers(flags, chain),
     announce: flags.texts('announce').map(parseAnnounce),
     trustedProxies: new TrustedProxies(flags.texts('trusted-proxy')),
     blockStoreBytesMax: parseBlockStore(flags),
@@ -68,6 +65,23 @@ export function parseStartOptions(flags: Flags): StartOptions {
     isDebug: flags.isSet('debug'),
     practice,
   }
+}
+
+/** Those that are named; none with `--no-bitcoin` or where another peer is named; else those that DNS seeds name, if there are any. */
+function parseBitcoinPeers(flags: Flags, chain: Chain): BitcoinPeers | undefined {
+  const named = flags.texts('bitcoin-peer')
+  if (named.length === 0) {
+    const isLeftAlone = flags.isSet('no-bitcoin') || flags.isSet('dev') || flags.texts('peer').length > 0
+    return isLeftAlone || !hasDnsSeeds(chain.id) ? undefined : 'any'
+  }
+  for (const other of ['no-bitcoin', 'dev']) {
+    if (flags.isSet(other)) throw new CommandError(2, `--bitcoin-peer: expected it without --${other}, got both`)
+  }
+  for (const text of named) {
+    if (bitcoinPeersProblem(chain.id, [text]) === undefined) continue
+    throw new CommandError(2, `--bitcoin-peer: expected HOST:PORT or HOST, got ${JSON.stringify(text)}`)
+  }
+  return named
 }
 
 function parsePractice(flags: Flags): Practice | undefined {

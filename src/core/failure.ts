@@ -18,4 +18,5 @@ export type Misbehaviour =
   | 'flood' // more unconnected announcements than the limit
   | 'wrong-chain' // another chain or another genesis
   | 'invalid-outline' // an outline that does not fit its header
+  | 'invalid-block' // a whole block that is not what its header commits to
   | 'unwanted-block' // blocks that were never asked for, more than a mistake

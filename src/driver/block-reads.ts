@@ -1,5 +1,6 @@
 import type { FindBlocks, LoadBlocks, LoadOutline } from '../core/exchange/exchange-effect.ts'
 import type { ExchangeStoreEvent } from '../core/exchange/exchange-event.ts'
+import type { Root } from '../core/ids.ts'
 import type { BlockStore } from '../store/block-store.ts'
 import type { Clock } from './clock.ts'
 
@@ -24,6 +25,8 @@ export interface BlockReadsOptions {
   readonly store: BlockStore
   readonly clock: Clock
   readonly post: (event: ExchangeStoreEvent) => void
+  /** Finds the outline of a block that is not here, with all of its parts. Never rejects. */
+  readonly fetchOutline?: ((root: Root) => Promise<Uint8Array | undefined>) | undefined
 }
 
 /** The core's reads of blocks: each is answered once, by its deadline at the latest, and owners take turns. */
@@ -107,13 +110,21 @@ export class BlockReads {
           else this.#answer(read, { type: 'blocks-loaded', load: effect.load, blocks: read.blocks })
           return
         case 'load-outline': {
-          const outline = await this.#options.store.readOutline(effect.root)
-          this.#answer(read, { type: 'outline-loaded', load: effect.load, outline })
+          const { load, root } = effect
+          const outline = await this.#options.store.readOutline(root)
+          // What takes longer than a read holds no read's place.
+          if (outline === undefined && this.#options.fetchOutline !== undefined) void this.#fetchOutline(read, effect)
+          else this.#answer(read, { type: 'outline-loaded', load, outline })
         }
       }
     } catch (error) {
       this.#fail(read, messageOf(error))
     }
+  }
+
+  async #fetchOutline(read: Read, { load, root }: LoadOutline): Promise<void> {
+    const outline = await this.#options.fetchOutline?.(root)
+    this.#answer(read, { type: 'outline-loaded', load, outline })
   }
 
   /** One turn's part; true when it was the last. */

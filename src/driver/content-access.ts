@@ -1,6 +1,7 @@
 import type { Chain, HeaderTree } from '../core/chain.ts'
 import type {
   AssembledBlock,
+  BlockParts,
   BlockPieces,
   ChainContent,
   TransactionProof,
@@ -16,7 +17,8 @@ import { toCid } from '../wire/cid.ts'
 import { WireError } from '../wire/wire-error.ts'
 import type { BlockRecord, BlockPlace, ImportedBlock, TransactionPlace, TransactionRecord } from './api.ts'
 import { LightNodeError } from './api.ts'
-import type { Wants } from './wants.ts'
+import { notInTime, type Wants } from './wants.ts'
+import type { WholeBlocks } from './whole-blocks.ts'
 
 export interface ContentAccessOptions {
   readonly chain: Chain
@@ -25,13 +27,16 @@ export interface ContentAccessOptions {
   /** Writes and tells the core, so that the peers that wait for these blocks get them. */
   readonly put: (write: BlockWrite) => Promise<void>
   readonly wants: Wants
+  /** Undefined where every peer speaks block exchange. */
+  readonly wholeBlocks?: WholeBlocks | undefined
   readonly yieldTurn: (callback: () => void) => void
 }
 
-/** An outline, and whether it came from a peer just now. */
+/** An outline, whether it came from a peer just now and is not kept yet, and what came with it. */
 interface FoundOutline {
   readonly outline: Uint8Array
   readonly isNew: boolean
+  readonly nodes?: BlockParts['nodes']
 }
 
 /** Blocks and their parts for the app: from the header tree, from the store, or from peers by way of the core. */
@@ -82,10 +87,8 @@ export class ContentAccess {
     const { outline } = found
     await this.#nextTurn()
     const cids = this.#content.wantedCids(outline)
-    const fetched = await this.#getAll(
-      cids.filter((cid) => cid !== undefined),
-      signal,
-    )
+    const wanted = cids.filter((cid) => cid !== undefined)
+    const fetched = await this.#getParts({ root, found, cids: wanted, signal })
     let next = 0
     const parts = cids.map((cid) => (cid === undefined ? undefined : fetched[next++]))
     const assembled = await this.#assemble({ outline, parts })
@@ -102,7 +105,7 @@ export class ContentAccess {
     const index = content.indexOf(outline, which)
     if (index === undefined) throw new LightNodeError('not-found', `block ${root} has no transaction ${which}`)
     const cid = content.wantedCids(outline)[index]
-    const part = cid === undefined ? undefined : (await this.#getAll([cid], signal))[0]
+    const part = cid === undefined ? undefined : (await this.#getParts({ root, found, cids: [cid], signal }))[0]
     const proof = judged(() => content.prove({ outline, index, part }))
     await this.#keep(root, found)
     return { ...this.verifyTransaction(proof), proof }
@@ -146,7 +149,44 @@ export class ContentAccess {
       return { outline: stored, isNew: false }
     }
     const outline = await wants.outline(root, signal)
-    return { outline: outline ?? (await this.#walk(root, signal)), isNew: true }
+    if (outline !== undefined) return { outline, isNew: true }
+    return (await this.#fetchWhole(root, signal)) ?? { outline: await this.#walk(root, signal), isNew: true }
+  }
+
+  /** From a peer that gives blocks whole, which keeps them here; undefined where there is none. */
+  async #fetchWhole(root: Root, signal: AbortSignal | undefined): Promise<FoundOutline | undefined> {
+    const { wholeBlocks } = this.#options
+    if (wholeBlocks === undefined) return undefined
+    const { promise: aborted, resolve } = Promise.withResolvers<undefined>()
+    const onAbort = (): void => resolve(undefined)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      const block = await Promise.race([wholeBlocks.fetch(root), aborted])
+      if (signal?.aborted === true) throw notInTime(`block ${root}`, 'peers that have blocks whole were asked', signal)
+      return block === undefined ? undefined : { outline: block.outline, isNew: false, nodes: block.nodes }
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Of one block. Where they do not come the whole of it is fetched, if anybody gives it. */
+  async #getParts(args: {
+    readonly root: Root
+    readonly found: FoundOutline
+    readonly cids: readonly Cid[]
+    readonly signal: AbortSignal | undefined
+  }): Promise<readonly Uint8Array[]> {
+    const { root, found, cids, signal } = args
+    if (found.nodes !== undefined) {
+      const nodes = new Map(found.nodes.map(({ cid, bytes }) => [cid, bytes]))
+      return cids.map((cid) => nodes.get(cid) as Uint8Array)
+    }
+    const endLater = this.#options.wholeBlocks?.fetchLater(root)
+    try {
+      return await this.#getAll(cids, signal)
+    } finally {
+      endLater?.()
+    }
   }
 
   async #walk(root: Root, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -7,7 +7,7 @@ import type { Cid, PeerId } from '../core/ids.ts'
 import { isRoot, toPeerId } from '../core/ids.ts'
 import { createLightNodeCore } from '../core/light-node-core.ts'
 import type { Host } from '../host/host.ts'
-import type { BlockStore } from '../store/block-store.ts'
+import type { BlockStore, BlockWrite } from '../store/block-store.ts'
 import type { HeaderStore, OpenedStore } from '../store/store.ts'
 import type {
   BlockPlace,
@@ -33,6 +33,7 @@ import { recordCore } from './recording.ts'
 import { Snapshots } from './snapshots.ts'
 import { AGENT, VERSION } from './version.ts'
 import { Wants } from './wants.ts'
+import { WholeBlocks, type FetchWholeBlock } from './whole-blocks.ts'
 
 export interface LightNodeParts {
   readonly chain: Chain
@@ -43,6 +44,8 @@ export interface LightNodeParts {
   readonly blockStore: BlockStore
   /** Makes a block's CID by hashing it; undefined for an unknown hash function. */
   readonly cidOf: (prefix: CidPrefix, bytes: Uint8Array) => Cid | undefined
+  /** Where some peers have blocks whole and speak no block exchange; needs a chain with content. */
+  readonly fetchWholeBlock?: FetchWholeBlock | undefined
   readonly peers: readonly string[]
   readonly maxPeers: number
   /** 32 random bits. */
@@ -102,9 +105,11 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     const core = parts.debugCore?.({ core: ownCore, chain, coreOptions, log: parts.log }) ?? ownCore
     this.#core =
       parts.record === undefined ? core : recorded({ core, chain, coreOptions, write: guarded(parts.record) })
+    const wholeBlocks = this.#wholeBlocks((write) => blocks.put(write))
     const blocks = new BlockRunner({
       store: parts.blockStore,
       clock,
+      fetchOutline: wholeBlocks === undefined ? undefined : (root) => wholeBlocks.fetchOutline(root),
       post: (event) => this.#driver.post(event),
       onWarning: (warning) => this.#warn(warning),
     })
@@ -139,10 +144,18 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       store: parts.blockStore,
       put: (write) => blocks.put(write),
       wants: this.#wants,
+      wholeBlocks,
       yieldTurn,
     })
     // Nobody may be waiting when a stop rejects this.
     this.#readiness.promise.catch(() => {})
+  }
+
+  #wholeBlocks(put: (write: BlockWrite) => Promise<void>): WholeBlocks | undefined {
+    const { chain, clock, fetchWholeBlock: fetch } = this.#parts
+    const { content } = chain
+    if (fetch === undefined || content === undefined) return undefined
+    return new WholeBlocks({ tree: this.#core.tree, content, fetch, put, clock })
   }
 
   /** Opens store and host. Rejects with `StoreError` or `HostError`; then nothing is left open. */

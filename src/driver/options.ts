@@ -4,6 +4,7 @@ import { LightNodeError } from './api.ts'
 const OPTION_NAMES: ReadonlySet<string> = new Set<keyof LightNodeOptions>([
   'chain',
   'peers',
+  'bitcoinPeers',
   'store',
   'blockStoreBytesMax',
   'transports',

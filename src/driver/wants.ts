@@ -115,14 +115,17 @@ export class Wants {
 }
 
 /** An abort rejects with its own reason; a deadline that passed says what was missing instead, with the reason as its cause. */
+export function notInTime(what: string, detail: string, signal: AbortSignal | undefined): unknown {
+  const reason: unknown = signal?.reason
+  const isDeadline = reason instanceof Error && reason.name === 'TimeoutError'
+  if (signal?.aborted === true && !isDeadline) return reason
+  return new LightNodeError('not-found', `${what} did not come in time: ${detail}`, { cause: reason })
+}
+
 function errorOf(what: string, { code, detail }: Failed, signal: AbortSignal | undefined): unknown {
   switch (code) {
-    case 'cancelled': {
-      const reason: unknown = signal?.reason
-      const isDeadline = reason instanceof Error && reason.name === 'TimeoutError'
-      if (signal?.aborted === true && !isDeadline) return reason
-      return new LightNodeError('not-found', `${what} did not come in time: ${detail}`, { cause: reason })
-    }
+    case 'cancelled':
+      return notInTime(what, detail, signal)
     case 'not-served':
       return new LightNodeError('not-found', `${what}: ${detail}`)
     case 'stopped':

@@ -21,9 +21,19 @@ export class BitcoinBlockRequests {
   /** Given up, and may still come; oldest forgotten first. */
   readonly #late = new Set<Root>()
   readonly #send: (root: Root) => void
+  #missedCount = 0
 
   constructor(send: (root: Root) => void) {
     this.#send = send
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size
+  }
+
+  /** Blocks that did not come: not found, or too late. */
+  get missedCount(): number {
+    return this.#missedCount
   }
 
   /** A block may come. */
@@ -69,6 +79,7 @@ export class BitcoinBlockRequests {
   #settle(root: Root, answer: BlockAnswer): boolean {
     const pending = this.#pending.get(root)
     this.#pending.delete(root)
+    if (pending !== undefined && answer.type !== 'block') this.#missedCount += 1
     pending?.resolve(answer)
     return pending !== undefined
   }

@@ -17,6 +17,7 @@ import type { BitcoinWireNetwork } from '../wire/bitcoin/network.ts'
 import { readRoot } from '../wire/bitcoin/payload.ts'
 import type { VersionMessage } from '../wire/bitcoin/version-message.ts'
 import { undecodable } from '../wire/wire-error.ts'
+import type { BlockLink } from './bitcoin-block-fetch.ts'
 import { BitcoinBlockRequests, type BlockAnswer } from './bitcoin-block-requests.ts'
 import { BitcoinClaims, HEADER_SIZE_BYTES, type SummaryOf } from './bitcoin-claims.ts'
 import { BitcoinHeaderRequests } from './bitcoin-header-requests.ts'
@@ -67,7 +68,7 @@ export interface BitcoinLinkOptions {
 }
 
 /** One connection to a Bitcoin peer: its messages become the core's, and the core's become its. */
-export class BitcoinLink {
+export class BitcoinLink implements BlockLink {
   readonly id: ConnectionId
   readonly peer: PeerId
   readonly nonce: bigint
@@ -79,7 +80,7 @@ export class BitcoinLink {
   readonly #blocks: BitcoinBlockRequests
   readonly #openedMs: number
   /** Once their version is here. */
-  #theirs: { readonly requests: BitcoinHeaderRequests; readonly info: NodeInfo } | undefined
+  #theirs: { readonly requests: BitcoinHeaderRequests; readonly info: NodeInfo; readonly services: bigint } | undefined
   #handshake: { readonly request: RequestId; readonly deadlineMs: number } | undefined
   /** Requests of the core by the nonce they went with; bounded by PINGS_MAX. */
   readonly #pings = new Map<string, RequestId>()
@@ -160,6 +161,22 @@ export class BitcoinLink {
       case 'refused':
         return this.#serving.answer(message, nowMs())
     }
+  }
+
+  get services(): bigint | undefined {
+    return this.#isEnded || !this.#negotiation.isDone ? undefined : this.#theirs?.services
+  }
+
+  get pendingBlockCount(): number {
+    return this.#blocks.pendingCount
+  }
+
+  get missedBlockCount(): number {
+    return this.#blocks.missedCount
+  }
+
+  blockWasInvalid(detail: string): void {
+    this.#misbehaved('invalid-block', detail)
   }
 
   requestBlock(root: Root, timeoutMs: number): Promise<BlockAnswer> {
@@ -266,7 +283,7 @@ export class BitcoinLink {
       serves: servesHeaders(version) ? ['headers', 'ancestors'] : [],
       agent: version.userAgent,
     }
-    this.#theirs = { requests, info }
+    this.#theirs = { requests, info, services: version.services }
     if (this.#options.direction === 'outbound') return
     sink.post({ type: 'handshake-requested', connection: this.id, request: toRequestId(0), info })
   }

@@ -7,6 +7,7 @@ import { bitcoinWireNetwork } from '../wire/bitcoin/network.ts'
 import { NODE_NETWORK, NODE_NETWORK_LIMITED, NODE_WITNESS } from '../wire/bitcoin/version-message.ts'
 import { BitcoinAddressBook } from './bitcoin-address-book.ts'
 import { bitcoinAddress, networkGroup, type BitcoinEndpoint } from './bitcoin-address.ts'
+import { fetchBlock, type BlockFetch } from './bitcoin-block-fetch.ts'
 import type { BlockAnswer } from './bitcoin-block-requests.ts'
 import type { SummaryOf } from './bitcoin-claims.ts'
 import { BitcoinDialler, resolveWithDns, type ResolveName } from './bitcoin-dialler.nodejs.ts'
@@ -69,6 +70,8 @@ export interface BitcoinTcpHost extends Host {
     readonly root: Root
     readonly timeoutMs?: number
   }): Promise<BlockAnswer>
+  /** Whole block by root, from the peers that keep it, one after the other. False when none had it. Never rejects. */
+  fetchBlock(fetch: BlockFetch): Promise<boolean>
 }
 
 /** Throws `RangeError` for a chain without a Bitcoin network. */
@@ -185,6 +188,10 @@ class TcpHost implements BitcoinTcpHost {
     return await open.link.requestBlock(args.root, args.timeoutMs ?? BLOCK_TIMEOUT_MS)
   }
 
+  fetchBlock(fetch: BlockFetch): Promise<boolean> {
+    return fetchBlock(() => [...this.#links.values()].map(({ link }) => link), fetch)
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
     clearInterval(this.#timer)
@@ -265,7 +272,7 @@ class TcpHost implements BitcoinTcpHost {
       connection: id,
       peer,
       direction,
-      transport: 'bitcoin-tcp',
+      transport: 'bitcoin',
       address: bitcoinAddress(remote),
       isLimited: false,
     })

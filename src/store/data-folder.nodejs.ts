@@ -83,7 +83,7 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
 }
 
 /** After a crash at any moment `path` holds all of `bytes` or what it held before. Mode 0600. */
-async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
   const temporaryPath = `${path}.new`
   const file = await open(temporaryPath, 'w', 0o600)
   try {

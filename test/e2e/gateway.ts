@@ -56,7 +56,9 @@ export function runCommand(...parameters: readonly string[]): string {
 
 function flagsOf({ directory, chain, port = 0, isPractice = false, flags = [] }: GatewayOptions): readonly string[] {
   const chainFlags = isPractice ? ['--dev'] : ['--chain', chain ?? 'bitcoin:mainnet']
-  return [...chainFlags, '--data', directory, '--port', String(port), ...flags]
+  // No test touches the public network.
+  const bitcoinFlags = isPractice || flags.includes('--bitcoin-peer') ? [] : ['--no-bitcoin']
+  return [...chainFlags, ...bitcoinFlags, '--data', directory, '--port', String(port), ...flags]
 }
 
 async function pageAddressOf(child: ChildProcess, log: () => string): Promise<string> {

@@ -163,7 +163,7 @@ testWithBitcoind('a block that bitcoind finds reaches a light node behind a gate
     await untilHead(lightNode, await daemon.mine(1))
     await daemon.call('invalidateblock', await daemon.call<string>('getblockhash', 2_990))
     await untilHead(lightNode, await daemon.mine(20, 'fork'))
-    expect(new Set(gateway.snapshot().peers.map(({ transport }) => transport))).toEqual(new Set(['bitcoin-tcp', 'tcp']))
+    expect(new Set(gateway.snapshot().peers.map(({ transport }) => transport))).toEqual(new Set(['bitcoin', 'tcp']))
   } finally {
     await lightNode.stop()
   }

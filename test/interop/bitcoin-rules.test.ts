@@ -127,7 +127,7 @@ test('a peer that dials us is answered, and its version is its request', async (
   const { info } = await rig.until('handshake-requested')
   expect(info.serves).toEqual([])
   const opened = await rig.until('connection-opened')
-  expect(opened).toMatchObject({ direction: 'inbound', transport: 'bitcoin-tcp', isLimited: false })
+  expect(opened).toMatchObject({ direction: 'inbound', transport: 'bitcoin', isLimited: false })
   peer.end()
   await rig.until('connection-closed')
 })

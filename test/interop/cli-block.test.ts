@@ -172,7 +172,7 @@ describe('from a gateway', () => {
     const large = join(folder, 'large.bin')
     writeFileSync(large, largeBlock(LARGE))
     await run(['import-block', file170, large, ...data])
-    const gateway = new Program(['start', ...data, '--port', '0'])
+    const gateway = new Program(['start', '--no-bitcoin', ...data, '--port', '0'])
     const peer = ['--peer', `http://127.0.0.1:${await gateway.port()}`]
 
     const locked = await run(['import-block', file170, ...data])
@@ -194,7 +194,7 @@ describe('from a gateway', () => {
 
   testWithData('a block that nobody has says how many said so', async () => {
     const { folder, data } = await prepare()
-    const gateway = new Program(['start', ...data, '--port', '0'])
+    const gateway = new Program(['start', '--no-bitcoin', ...data, '--port', '0'])
     const peer = ['--peer', `http://127.0.0.1:${await gateway.port()}`]
     const nobody = await run(['block', LARGE_ROOT, '--timeout', '2', '--data', join(folder, 'other'), ...peer])
     expect([nobody.exitCode, nobody.stdout]).toEqual([2, ''])

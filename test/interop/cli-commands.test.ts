@@ -27,7 +27,14 @@ test('a call that is not understood is refused in one line with exit code 2', as
 })
 
 test('mainnet with nobody to ask and nothing stored says what it needs', async () => {
-  const { exitCode, stderr } = await run(['start', '--data', `${temporaryFolder()}/data`, '--port', '0'])
+  const { exitCode, stderr } = await run([
+    'start',
+    '--no-bitcoin',
+    '--data',
+    `${temporaryFolder()}/data`,
+    '--port',
+    '0',
+  ])
   expect(exitCode).toBe(2)
   expect(stderr).toMatch(/^rushlight: [^\n]*--peer[^\n]*rushlight import[^\n]*--dev[^\n]*\n$/)
 })

@@ -176,7 +176,7 @@ testWithData('with headers stored and no peer a gateway warns and serves them; a
   const folder = temporaryFolder()
   const data = join(folder, 'data')
   await run(['import', dataPath('bitcoin', 'headers', 'mainnet-0-10237.bin'), '--data', data])
-  const gateway = new Program(['start', '--data', data, '--port', '0'])
+  const gateway = new Program(['start', '--no-bitcoin', '--data', data, '--port', '0'])
   const port = await gateway.port()
   await gateway.waitFor(/ warning code=no-peers /)
   await statusOnce(port, ({ head }) => head.height === 10_236 && head.trust === 'genesis')
