@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
-import type { ExchangeSnapshot, Gateway, Snapshot, Status } from '../nodejs.ts'
+import type { ExchangeSnapshot, Gateway, PeerSnapshot, Snapshot, Status } from '../nodejs.ts'
 
 const STATUSES: readonly Status[] = ['starting', 'connecting', 'syncing', 'synced', 'stale', 'offline', 'stopped']
 const DIRECTIONS = ['inbound', 'outbound'] as const
@@ -61,18 +61,22 @@ function addGauges(registry: Registry, gateway: Gateway): void {
       for (const known of STATUSES) this.set({ status: known }, known === status ? 1 : 0)
     },
   })
-  new Gauge({
-    name: 'rushlight_peers',
-    help: 'Ready peers by who dialled.',
-    labelNames: ['direction'],
-    registers: [registry],
-    collect() {
-      const ready = gateway.snapshot().peers.filter((peer) => peer.state === 'ready')
-      for (const direction of DIRECTIONS) {
-        this.set({ direction }, ready.filter((peer) => peer.direction === direction).length)
-      }
-    },
-  })
+  const peers = (name: string, help: string, isMeant: (peer: PeerSnapshot) => boolean): void => {
+    new Gauge({
+      name: `rushlight_${name}`,
+      help,
+      labelNames: ['direction'],
+      registers: [registry],
+      collect() {
+        const ready = gateway.snapshot().peers.filter((peer) => peer.state === 'ready' && isMeant(peer))
+        for (const direction of DIRECTIONS) {
+          this.set({ direction }, ready.filter((peer) => peer.direction === direction).length)
+        }
+      },
+    })
+  }
+  peers('peers', 'Ready peers by who dialled.', () => true)
+  peers('bitcoin_peers', "Of those, the ones on Bitcoin's own network.", ({ transport }) => transport === 'bitcoin')
 }
 
 function addCounters(registry: Registry, gateway: Gateway): void {

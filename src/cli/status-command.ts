@@ -55,6 +55,7 @@ interface StatusAnswer {
   readonly peers: readonly {
     readonly id: string
     readonly transport: string
+    readonly address: string
     readonly direction: string
     readonly agent: string | null
     readonly head: { readonly height: number } | null
@@ -126,7 +127,8 @@ function statusLines(answer: StatusAnswer): readonly string[] {
     ['peers', String(peers.length)],
   ]
   const table = peers.map((peer) => [
-    peer.id.slice(-12),
+    // Of these the id is no more than the address.
+    peer.transport === 'bitcoin' ? peer.address.replace('bitcoin://', '') : peer.id.slice(-12),
     peer.transport,
     peer.direction,
     peer.state,

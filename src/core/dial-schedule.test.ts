@@ -62,6 +62,16 @@ describe('back-off', () => {
     expect(effects.filter(({ type }) => type === 'warning')).toHaveLength(1)
   })
 
+  test('what several addresses fail for is told once', () => {
+    const { dials, effects } = createKit(['/dns4/one.example/tcp/1', '/dns4/two.example/tcp/1'])
+    dials.handleTimeout(0)
+    for (const effect of [...effects]) {
+      if (effect.type !== 'dial') continue
+      dials.failed({ dial: effect.dial, failure: 'unreachable', detail: 'no network', nowMs: 0 })
+    }
+    expect(effects.filter(({ type }) => type === 'warning')).toHaveLength(1)
+  })
+
   test('the network coming back ends every wait', () => {
     const { dials, effects, dialled } = createKit()
     dials.handleTimeout(0)

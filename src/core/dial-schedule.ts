@@ -272,8 +272,10 @@ export class DialSchedule {
       this.#targets.delete(target.address)
       return
     }
-    if (target.toldDetail !== failure.detail) {
-      target.toldDetail = failure.detail
+    // Nor does another target that fails for the same reason.
+    const isTold = [...this.#targets.values()].some(({ toldDetail }) => toldDetail === failure.detail)
+    target.toldDetail = failure.detail
+    if (!isTold) {
       const code = failure.code === 'wrong-chain' ? 'wrong-chain' : 'dial-failed'
       this.#effects.push({ type: 'warning', code, detail: failure.detail })
     }

@@ -93,7 +93,8 @@ export class BitcoinDialler {
     for (;;) {
       const endpoint = this.#choose() ?? (await this.#chooseSeeded(signal))
       if (endpoint === undefined) {
-        throw new DialProblem('unreachable', `no Bitcoin peer to try now: ${book.size} addresses are known`)
+        const why = book.size === 0 ? 'no DNS seed answered' : 'those that are known are taken, or failed just now'
+        throw new DialProblem('unreachable', `no Bitcoin peer to try now: ${why}`)
       }
       const release = (): void => {
         this.#triedGroups.delete(networkGroup(endpoint.host))

@@ -76,7 +76,7 @@ test('the DNS seeds name peers, of each network group one is dialled, and who wa
   expect(new Set(groups)).toEqual(new Set(['127.0', '127.1']))
   expect(await rig.until('dial-failed')).toMatchObject({
     failure: 'unreachable',
-    detail: 'no Bitcoin peer to try now: 3 addresses are known',
+    detail: 'no Bitcoin peer to try now: those that are known are taken, or failed just now',
   })
   // Asked once, for all three.
   expect(asked).toEqual(Object.keys(seeds))
@@ -112,7 +112,9 @@ test('a peer tells of others, which are dialled next', async () => {
   expect((await listener.accept()).socket.localAddress).toBe('127.3.0.1')
   // Nobody sends us to another protocol's port.
   rig.dial('bitcoin://any/3')
-  expect((await rig.until('dial-failed')).detail).toBe('no Bitcoin peer to try now: 2 addresses are known')
+  expect((await rig.until('dial-failed')).detail).toBe(
+    'no Bitcoin peer to try now: those that are known are taken, or failed just now',
+  )
 })
 
 test('a stranger who dialled us tells us of nobody', async () => {
@@ -123,7 +125,7 @@ test('a stranger who dialled us tells us of nobody', async () => {
   stranger.send('ping', new Uint8Array(8))
   await rig.untilMessage('ping')
   rig.dial('bitcoin://any/1')
-  expect((await rig.until('dial-failed')).detail).toBe('no Bitcoin peer to try now: 0 addresses are known')
+  expect((await rig.until('dial-failed')).detail).toBe('no Bitcoin peer to try now: no DNS seed answered')
 })
 
 test('an address that does not answer gives way to the next one in the same dial', async () => {
@@ -145,7 +147,9 @@ test('a peer that leaves before its handshake is done is left alone for a while'
   peer.end()
   await rig.until('connection-closed')
   rig.dial('bitcoin://any/1')
-  expect((await rig.until('dial-failed')).detail).toBe('no Bitcoin peer to try now: 1 addresses are known')
+  expect((await rig.until('dial-failed')).detail).toBe(
+    'no Bitcoin peer to try now: those that are known are taken, or failed just now',
+  )
 })
 
 test('seeds that do not answer end with the dial', async () => {
