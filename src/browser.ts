@@ -10,7 +10,7 @@ import { addressProblem } from './host/address.ts'
 import type { RtcConfiguration } from './host/lazy-roads.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
 import { createTabLibp2p } from './host/tab-libp2p.ts'
-import { browserTransports, type BrowserTransportName } from './host/transports.browser.ts'
+import { browserListen, browserTransports, type BrowserTransportName } from './host/transports.browser.ts'
 import { createIndexedDbBlockStore } from './store/block-store-indexeddb.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
 import type { BlockStore, BlockStoreOptions } from './store/block-store.ts'
@@ -43,12 +43,14 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   const { chain, peers, maxPeers = MAX_PEERS } = options
   const log = guarded(options.logger ?? silentLog)
   const { debugCore } = options.debug === true ? await import('./driver/debugging.ts') : {}
+  // `checkOptions` let no other name pass.
+  const transports = (options.transports as readonly BrowserTransportName[] | undefined) ?? TRANSPORTS
   // First, as a host that is not started holds nothing, and an open store does.
   const host = await createLibp2pHost({
     createLibp2p: createTabLibp2p,
+    listen: browserListen(transports),
     transports: browserTransports({
-      // `checkOptions` let no other name pass.
-      transports: (options.transports as readonly BrowserTransportName[] | undefined) ?? TRANSPORTS,
+      transports,
       rtcConfiguration: options.rtcConfiguration as RtcConfiguration | undefined,
     }),
     headerSizeBytes: chain.headerSizeBytes,

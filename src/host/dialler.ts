@@ -69,12 +69,14 @@ export class Dialler {
 
   /**
    * A dial that was given up may open its connection all the same, then or later. Every outbound connection is a dial's:
-   * one that none has claimed and none is after is closed.
+   * one that none has claimed and none is after is closed. So a relayed one, which carried the signals for a direct one,
+   * ends with its dial; the one to the relay itself, opened on the way, is claimed: the relay is a peer like any other.
    */
   closeUnclaimed(): void {
     for (const connection of this.#connections()) {
-      if (connection.direction === 'inbound' || this.#claimed.has(connection) || this.#isWanted(connection)) continue
-      this.#close(connection)
+      if (connection.direction === 'inbound' || this.#claimed.has(connection)) continue
+      if (this.#isOnTheWay(connection)) this.#claimed.add(connection)
+      else if (!this.#isWanted(connection)) this.#close(connection)
     }
   }
 
@@ -141,6 +143,12 @@ export class Dialler {
 
   #isWanted(connection: Connection): boolean {
     return [...this.#trying].some((address) => [undefined, connection.remotePeer.toString()].includes(peerOf(address)))
+  }
+
+  /** To a relay that an address leads through. */
+  #isOnTheWay(connection: Connection): boolean {
+    const peer = connection.remotePeer.toString()
+    return [...this.#trying].some((address) => peerOf(address) !== peer && address.toString().includes(`/p2p/${peer}/`))
   }
 }
 

@@ -1,5 +1,7 @@
+import type { Listener } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { LazyRoad } from './lazy-transport.ts'
+import type { Libp2pComponents } from './libp2p-core.ts'
 
 /** As much of `RTCConfiguration` as tabs and Node.js share. */
 export interface RtcConfiguration {
@@ -32,24 +34,26 @@ export function webRtcRoad(parts: RoadParts): LazyRoad {
     name: 'webrtc',
     canDial: isWebRtc,
     canListen: isWebRtc,
+    listensAfter: untilRelayed,
     load: async () => (await parts.loadWebRtc()).webRTC(webRtcOptions(parts)),
-  }
-}
-
-/** For the signals of WebRTC only: the core opens nothing over it. */
-export function relayRoad(): LazyRoad {
-  const isRelay = (address: Multiaddr): boolean => has(address, 'p2p-circuit') && !has(address, 'webrtc')
-  return {
-    name: 'relay',
-    canDial: isRelay,
-    canListen: isRelay,
-    load: async () => (await import('./circuit-relay.ts')).circuitRelayTransport(),
   }
 }
 
 function has(address: Multiaddr, ...names: readonly string[]): boolean {
   const components = new Set(address.getComponents().map(({ name }) => name))
   return names.every((name) => components.has(name))
+}
+
+/** Nobody can call before a relay has a place for us. */
+function untilRelayed({ events }: Libp2pComponents): Promise<void> {
+  return new Promise((resolve) => {
+    const look = ({ detail }: CustomEvent<Listener>): void => {
+      if (!detail.getAddrs().some((address) => has(address, 'p2p-circuit'))) return
+      events.removeEventListener('transport:listening', look)
+      resolve()
+    }
+    events.addEventListener('transport:listening', look)
+  })
 }
 
 /** Without `iceServers` the library would ask public ones: who we are is nobody's business unless the app says so. */

@@ -23,6 +23,8 @@ export interface LazyRoad {
   readonly name: string
   readonly canDial: (address: Multiaddr) => boolean
   readonly canListen: (address: Multiaddr) => boolean
+  /** Resolves when there is something to listen for; until then nothing is loaded, and a failure after it is nobody's. */
+  readonly listensAfter?: (components: Libp2pComponents) => Promise<void>
   /** Called once, unless it rejects. */
   readonly load: () => Promise<(components: Libp2pComponents) => Transport>
 }
@@ -67,7 +69,10 @@ class LazyTransport implements Transport, Startable {
   }
 
   createListener(options: CreateListenerOptions): Listener {
-    return new LazyListener(async () => (await this.#load()).createListener({ ...options, upgrader: this.#upgrader }))
+    return new LazyListener(
+      async () => (await this.#load()).createListener({ ...options, upgrader: this.#upgrader }),
+      this.#road.listensAfter?.(this.#components),
+    )
   }
 
   dialFilter(addresses: Multiaddr[]): Multiaddr[] {
@@ -99,16 +104,25 @@ class LazyTransport implements Transport, Startable {
 
 class LazyListener extends TypedEventEmitter<ListenerEvents> implements Listener {
   readonly #make: () => Promise<Listener>
+  readonly #after: Promise<void> | undefined
   #listener: Listener | undefined
   #isClosed = false
   #isAsked = false
 
-  constructor(make: () => Promise<Listener>) {
+  constructor(make: () => Promise<Listener>, after: Promise<void> | undefined) {
     super()
     this.#make = make
+    this.#after = after
   }
 
   async listen(address: Multiaddr): Promise<void> {
+    if (this.#after === undefined) return this.#listen(address)
+    void this.#after
+      .then(() => this.#listen(address))
+      .catch((error: unknown) => this.safeDispatchEvent('error', { detail: error as Error }))
+  }
+
+  async #listen(address: Multiaddr): Promise<void> {
     const listener = await this.#make()
     if (this.#isClosed) throw new Error('closed before it listened')
     this.#listener = listener
@@ -116,6 +130,8 @@ class LazyListener extends TypedEventEmitter<ListenerEvents> implements Listener
     listener.addEventListener('close', () => this.safeDispatchEvent('close'))
     listener.addEventListener('error', ({ detail }) => this.safeDispatchEvent('error', { detail }))
     await listener.listen(address)
+    // It may have begun to listen for what is there already.
+    if (this.#after !== undefined) this.safeDispatchEvent('listening')
   }
 
   /** WebRTC's listener has the addresses of all others, and asks them. */

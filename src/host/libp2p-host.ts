@@ -15,7 +15,7 @@ import { INBOUND_EXCHANGE_STREAMS_MAX } from './exchange-inbound.ts'
 import { BITSWAP_PROTOCOL, OUTBOUND_EXCHANGE_STREAMS_MAX } from './exchange-outbound.ts'
 import { HANDSHAKE_PROTOCOL, INBOUND_HANDSHAKES_PER_CONNECTION_MAX } from './handshakes.ts'
 import { HostError, type Host, type HostSink, type Traffic } from './host.ts'
-import type { CreateLibp2p, Libp2pCore, Libp2pTransports } from './libp2p-core.ts'
+import type { CreateLibp2p, Libp2pCore, Libp2pParts, Libp2pTransports } from './libp2p-core.ts'
 import { PeerLink } from './peer-link.ts'
 import { transportName } from './remote-address.ts'
 import { INBOUND_SYNC_STREAMS_MAX, SYNC_PROTOCOL } from './sync-link.ts'
@@ -37,6 +37,8 @@ export interface Libp2pHostOptions {
   readonly listen?: readonly string[]
   /** Multiaddrs to tell others instead of the ones we listen on. */
   readonly announce?: readonly string[]
+  /** Besides identify: a relay, on a gateway. */
+  readonly services?: Libp2pParts['services']
   /** As `createPrivateKey` made it; without it a fresh one for this run. */
   readonly privateKey?: Uint8Array
   /** Of the chain whose messages are carried. */
@@ -74,7 +76,7 @@ function assertMultiaddr(address: string): void {
 }
 
 async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2pCore> {
-  const { createLibp2p, privateKey, transports, listen = [], announce = [] } = options
+  const { createLibp2p, privateKey, transports, listen = [], announce = [], services = [] } = options
   return createLibp2p({
     privateKey: privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(privateKey),
     userAgent: 'rushlight',
@@ -89,7 +91,7 @@ async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2pCore> {
         maxReadBufferLength: STREAM_WINDOW_BYTES_MAX,
       },
     }),
-    services: [identify()],
+    services: [identify(), ...services],
   })
 }
 
@@ -125,7 +127,10 @@ class Libp2pHost implements Host {
   }
 
   get addresses(): readonly string[] {
-    return this.#libp2p.getMultiaddrs().map((address) => address.toString())
+    // By a relay alone nobody reaches us, only by WebRTC, whose signals it carries.
+    const isOfUse = (address: string): boolean => !address.includes('/p2p-circuit') || address.includes('/webrtc/')
+    const addresses = this.#libp2p.getMultiaddrs().map((address) => address.toString())
+    return addresses.filter(isOfUse)
   }
 
   async start(sink: HostSink): Promise<void> {

@@ -1,9 +1,15 @@
 import { webSockets } from '@libp2p/websockets'
-import { relayRoad, webRtcDirectRoad, webRtcRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
+import { webRtcDirectRoad, webRtcRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
 import { lazyTransport } from './lazy-transport.ts'
 import type { Libp2pTransports } from './libp2p-core.ts'
+import { relayTransport } from './relay-transport.ts'
 
 export type BrowserTransportName = 'websockets' | 'webrtc-direct' | 'webrtc'
+
+/** Where others reach a tab: nowhere but through the relays that it has dialled. */
+export function browserListen(transports: readonly BrowserTransportName[]): readonly string[] {
+  return transports.includes('webrtc') && hasWebRtc() ? ['/p2p-circuit', '/webrtc'] : []
+}
 
 /** What a tab can dial with, of those named; WebSockets at once, the others load when they are first used. */
 export function browserTransports(options: {
@@ -15,12 +21,15 @@ export function browserTransports(options: {
     rtcConfiguration: options.rtcConfiguration,
     canListenDirect: false,
   }
-  // Workers have none.
-  const hasWebRtc = 'RTCPeerConnection' in globalThis
   const byName: Readonly<Record<BrowserTransportName, () => Libp2pTransports>> = {
     websockets: () => [webSockets()],
-    'webrtc-direct': () => (hasWebRtc ? [lazyTransport(webRtcDirectRoad(parts))] : []),
-    webrtc: () => (hasWebRtc ? [lazyTransport(webRtcRoad(parts)), lazyTransport(relayRoad())] : []),
+    'webrtc-direct': () => (hasWebRtc() ? [lazyTransport(webRtcDirectRoad(parts))] : []),
+    webrtc: () => (hasWebRtc() ? [lazyTransport(webRtcRoad(parts)), relayTransport()] : []),
   }
   return options.transports.flatMap((name) => byName[name]())
+}
+
+/** Workers have none. */
+function hasWebRtc(): boolean {
+  return 'RTCPeerConnection' in globalThis
 }

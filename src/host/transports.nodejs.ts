@@ -1,18 +1,30 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { Server as NetServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { Listener, Transport } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
-import { relayRoad, webRtcDirectRoad, webRtcRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
+import { webRtcDirectRoad, webRtcRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
 import { lazyTransport } from './lazy-transport.ts'
-import type { Libp2pTransports } from './libp2p-core.ts'
+import type { Libp2pParts, Libp2pTransports } from './libp2p-core.ts'
+import { relayTransport } from './relay-transport.ts'
 
 /** A browser's request is here at once; a connection that says nothing, or stops half way, is let go after this. */
 const HTTP_IDLE_TIMEOUT_MS = 30_000
 
 /** Noise seals at most 65,535 bytes at once, and each goes out as a message; ws itself would collect 100 MiB of one. */
 const WEBSOCKET_MESSAGE_BYTES_MAX: number = 1024 * 1024
+
+/** More than a gateway has peers: a tab that is gone keeps its place until its time is up. */
+const RESERVATIONS_MAX = 1_024
+/** A tab renews its place at half time. */
+const RESERVATION_LIFETIME_MS = 600_000
+/** An offer, an answer and their candidates take 10 kB; noise and identify as much again. */
+const RELAY_BYTES_MAX: number = 128 * 1024
+const RELAY_DURATION_MS_MAX = 60_000
+/** Calls that one peer makes or renews at the same time. */
+const RELAY_STREAMS_PER_PEER_MAX = 16
 
 export type NodejsTransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webrtc'
 
@@ -49,9 +61,25 @@ export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pT
     tcp: () => [tcp()],
     websockets: () => [sharedWebSockets(options)],
     'webrtc-direct': () => [lazyTransport(webRtcDirectRoad(parts))],
-    webrtc: () => [lazyTransport(webRtcRoad(parts)), lazyTransport(relayRoad())],
+    webrtc: () => [lazyTransport(webRtcRoad(parts)), relayTransport()],
   }
   return transports.flatMap((name) => byName[name]())
+}
+
+/**
+ * For a gateway: tabs leave word with it for each other. It forwards `RELAY_BYTES_MAX` for a minute at most, enough for the
+ * signals of WebRTC and for nothing else. Takes the services of the host.
+ */
+export function relayServer(): Libp2pParts['services'][number] {
+  return circuitRelayServer({
+    maxInboundHopStreams: RELAY_STREAMS_PER_PEER_MAX,
+    reservations: {
+      maxReservations: RESERVATIONS_MAX,
+      reservationTtl: RESERVATION_LIFETIME_MS,
+      defaultDurationLimit: RELAY_DURATION_MS_MAX,
+      defaultDataLimit: BigInt(RELAY_BYTES_MAX),
+    },
+  }) as unknown as Libp2pParts['services'][number]
 }
 
 function sharedWebSockets(options: NodejsTransportsOptions): Libp2pTransports[number] {
