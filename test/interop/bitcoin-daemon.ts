@@ -27,6 +27,8 @@ export const BITCOIND_MISSING = 'no bitcoind found: set BITCOIND to its path'
 export interface BitcoinDaemonOptions {
   /** Another daemon's folder, which has stopped; else a new one. */
   readonly folder?: string
+  /** That the other daemon had; else a free one. */
+  readonly port?: number
   /** `HOST:PORT` of peers to connect to and stay connected to. */
   readonly addNodes?: readonly string[]
 }
@@ -56,10 +58,12 @@ export class BitcoinDaemon {
   }
 
   /** Resolves once it answers. */
-  static async start({ folder, addNodes = [] }: BitcoinDaemonOptions = {}): Promise<BitcoinDaemon> {
+  static async start(options: BitcoinDaemonOptions = {}): Promise<BitcoinDaemon> {
     if (bitcoind === undefined) throw new Error(BITCOIND_MISSING)
+    const { folder, addNodes = [] } = options
     const directory = folder ?? mkdtempSync(join(tmpdir(), 'rushlight-bitcoind-'))
-    const [port, rpcPort] = await freePorts()
+    const [freePort, rpcPort] = await freePorts()
+    const { port = freePort } = options
     const flags = [
       '-regtest',
       `-datadir=${directory}`,
