@@ -47,7 +47,7 @@ export function mannersOf(lie: string | undefined): ExchangeManners {
 const STRAY_NONCE = 2 ** 24
 const STRAY_SIZE_BYTES = 64
 const STRAY_CIDS = 4_000
-const FLOODS = [20, 100, 100, 3_000]
+const FLOODS = [20, 20, 20, 50, 50, 50, 100, 100, 100, 3_000]
 const UNKNOWN_HASH = 0x7fff
 
 let strayCids: readonly Cid[] | undefined
