@@ -151,7 +151,6 @@ export class BlockExchange {
     if (known !== undefined) {
       this.#peers.addConnection(known, connection)
       known.isRushlight ||= isRushlight
-      this.#chooseConnection(known)
       return
     }
     const salt = this.#context.random()
@@ -176,13 +175,15 @@ export class BlockExchange {
     this.#sender.lost(peer, connection, nowMs)
   }
 
-  /** The one that all other messages go by, if it takes part. */
+  /**
+   * The same for as long as it lasts, though a better one may come: a cancel on another could overtake its want, which would
+   * stay in the peer's ledger for ever. Then the one that all other messages go by, if it takes part.
+   */
   #chooseConnection(peer: ExchangePeer): void {
+    if (peer.connections.has(peer.connection)) return
     const primary = this.#options.connectionOf(peer.id)
+    for (const connection of peer.connections) peer.connection = connection
     if (primary !== undefined && peer.connections.has(primary)) peer.connection = primary
-    else if (!peer.connections.has(peer.connection)) {
-      for (const connection of peer.connections) peer.connection = connection
-    }
   }
 
   // Outlines: only with ready peers.

@@ -73,8 +73,6 @@ export interface Sending {
   readonly blockBytes: number
   readonly haves: readonly LedgerEntry[]
   readonly dontHaves: readonly Cid[]
-  /** Wants or cancels. */
-  readonly hasWants: boolean
   /** We gave it up; the host has not said so yet. */
   isReset: boolean
 }

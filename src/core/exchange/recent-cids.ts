@@ -9,6 +9,11 @@ export class RecentCids {
   #young = new Set<Cid>()
   #old = new Set<Cid>()
 
+  /** Nothing was ever asked of it, but for what it still owes. */
+  get isEmpty(): boolean {
+    return this.#young.size === 0
+  }
+
   add(cid: Cid): void {
     if (this.#young.size >= SETTLED_ASKS_PER_GENERATION_MAX) {
       this.#old = this.#young

@@ -50,8 +50,7 @@ export class Sender {
     const sequence = this.#nextSequence++
     const { connection } = peer
     const { dontHaves } = message
-    const hasWants = message.isFullWantlist || message.wants.length + message.cancels.length > 0
-    const carried = { sizeBytes, blocks, blockBytes, haves, dontHaves, hasWants }
+    const carried = { sizeBytes, blocks, blockBytes, haves, dontHaves }
     peer.sending = { connection, sequence, startedMs: nowMs, ...carried, isReset: false }
     const timeoutMs = SEND_TIMEOUT_MS_MIN + Math.ceil(sizeBytes / SEND_BYTES_PER_MS_MIN)
     this.#context.effects.push({ type: 'send-exchange', connection, sequence, message, timeoutMs })
@@ -83,7 +82,7 @@ export class Sender {
     peer.failureCount = Math.min(peer.failureCount + 1, 16)
     this.#resting.set(peer, nowMs + retryMs)
     this.#server.failed(peer, sending, nowMs)
-    this.#startAnew(peer, sending.hasWants)
+    this.#startAnew(peer)
     return true
   }
 
@@ -94,12 +93,13 @@ export class Sender {
       peer.sending = undefined
       this.#server.failed(peer, sending, nowMs)
     }
-    this.#startAnew(peer, sending?.hasWants === true)
+    this.#startAnew(peer)
   }
 
-  #startAnew(peer: ExchangePeer, hadWants: boolean): void {
+  /** An empty wantlist too: it takes back what a lost cancel did not. */
+  #startAnew(peer: ExchangePeer): void {
     const { outbox } = peer
-    outbox.isFullWantlist ||= hadWants || peer.asks.size + outbox.cancels.size > 0
+    outbox.isFullWantlist ||= peer.asks.size > 0 || !peer.settled.isEmpty
     outbox.wants = new Map(peer.asks)
     outbox.cancels.clear()
     this.#context.dirty.add(peer)
