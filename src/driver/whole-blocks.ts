@@ -21,7 +21,7 @@ export type FetchWholeBlock = (fetch: {
 }) => Promise<boolean>
 
 export interface WholeBlocksOptions {
-  readonly tree: HeaderTree
+  readonly tree: Pick<HeaderTree, 'has' | 'get' | 'tip'>
   readonly content: ChainContent
   readonly fetch: FetchWholeBlock
   readonly put: (write: BlockWrite) => Promise<void>
