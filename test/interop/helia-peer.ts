@@ -5,6 +5,7 @@ import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
 import { createHelia } from 'helia'
 import { CID } from 'multiformats/cid'
 import { from } from 'multiformats/hashes/hasher'
@@ -47,6 +48,10 @@ export class HeliaPeer {
 
   get peerId(): string {
     return this.#helia.libp2p.peerId.toString()
+  }
+
+  async connect(address: string): Promise<void> {
+    await this.#helia.libp2p.dial(multiaddr(address))
   }
 
   async put(cid: Cid, bytes: Uint8Array): Promise<void> {

@@ -1,5 +1,7 @@
 /** Light nodes in Node.js over real connections, with every message between them counted. */
 import type { HeaderRecord } from '../../src/core/chain.ts'
+import type { HostEffect } from '../../src/core/effect.ts'
+import type { HostEvent } from '../../src/core/event.ts'
 import type { SyncMessage } from '../../src/core/message.ts'
 import { bitcoin } from '../../src/bitcoin.ts'
 import type { BitcoinNetwork } from '../../src/bitcoin.ts'
@@ -40,6 +42,10 @@ export interface CountedOptions {
   readonly isAuthority?: boolean
   /** Called with the number of headers once a write is acknowledged. */
   readonly onWritten?: (headerCount: number) => void
+  /** Hears everything that the host is told to do, … */
+  readonly onEffect?: (effect: HostEffect) => void
+  /** … and everything that it tells. */
+  readonly onEvent?: (event: HostEvent) => void
 }
 
 export interface CountedLightNode {
@@ -79,6 +85,8 @@ export async function startCounted(options: CountedOptions = {}): Promise<Counte
     host: watchHost(host, {
       onSent: ({ type }) => sent.set(type, (sent.get(type) ?? 0) + 1),
       onReceived: (message) => (receivedBytes += 'headers' in message ? message.headers.length : 0),
+      ...(options.onEffect === undefined ? {} : { onEffect: options.onEffect }),
+      ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     }),
     store: options.onWritten === undefined ? store : watchStore(store, options.onWritten, headerSizeBytes),
     storeReason: undefined,
@@ -145,10 +153,14 @@ async function mine(
   return head
 }
 
-function watchHost(
-  host: Host,
-  watch: { readonly onSent: (message: SyncMessage) => void; readonly onReceived: (message: SyncMessage) => void },
-): Host {
+interface HostWatch {
+  readonly onSent: (message: SyncMessage) => void
+  readonly onReceived: (message: SyncMessage) => void
+  readonly onEffect?: (effect: HostEffect) => void
+  readonly onEvent?: (event: HostEvent) => void
+}
+
+function watchHost(host: Host, watch: HostWatch): Host {
   return {
     peerId: host.peerId,
     get addresses() {
@@ -156,13 +168,18 @@ function watchHost(
     },
     start: (sink) =>
       host.start({
-        post: (event) => sink.post(event),
+        post: (event) => {
+          watch.onEvent?.(event)
+          sink.post(event)
+        },
         offer: (event, sizeBytes) => {
+          watch.onEvent?.(event)
           if (event.type === 'message-received') watch.onReceived(event.message)
           return sink.offer(event, sizeBytes)
         },
       }),
     perform: (effect) => {
+      watch.onEffect?.(effect)
       if (effect.type === 'send-message') watch.onSent(effect.message)
       host.perform(effect)
     },
