@@ -325,6 +325,8 @@ export class PeerLifecycle {
   }
 
   nextTimeout(): number | undefined {
+    // One handshaken connection for each ready peer, and nothing else: nothing has a deadline.
+    if (this.#connections.size === this.#readyCount) return undefined
     let next = Infinity
     for (const connection of this.#connections.values()) {
       if (connection.isClosing) continue

@@ -83,6 +83,7 @@ export class Asking {
       asks: new Map(),
       owed: undefined,
       round: 0,
+      roundDueMs: undefined,
     }
     this.#nextPriority = Math.max(1, this.#nextPriority - 1)
     this.#wants.set(cid, want)
@@ -166,9 +167,15 @@ export class Asking {
   /** Nobody owes it: asks the best there is, or queues or parks it. */
   #place(want: Want, nowMs: number): void {
     const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs })
-    if (choice === 'nobody') this.#parked.set(want, nowMs + ASK_ROUND_MS)
+    if (choice === 'nobody') this.#park(want, nowMs)
     else if (choice === 'full') this.#queued.add(want)
     else this.#debts.owe(want, choice, nowMs)
+  }
+
+  /** Until everybody is asked again; who comes and goes meanwhile does not put that off. */
+  #park(want: Want, nowMs: number): void {
+    want.roundDueMs ??= nowMs + ASK_ROUND_MS
+    this.#parked.set(want, want.roundDueMs)
   }
 
   #unplace(want: Want): void {
@@ -285,7 +292,7 @@ export class Asking {
     for (const want of this.#queued) {
       const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs })
       this.#queued.delete(want)
-      if (choice === 'nobody') this.#parked.set(want, nowMs + ASK_ROUND_MS)
+      if (choice === 'nobody') this.#park(want, nowMs)
       else if (choice !== 'full') this.#debts.owe(want, choice, nowMs)
       else {
         this.#queued.add(want)
@@ -302,6 +309,7 @@ export class Asking {
     }
     for (let want = this.#parked.take(nowMs); want !== undefined; want = this.#parked.take(nowMs)) {
       want.round += 1
+      want.roundDueMs = undefined
       this.#place(want, nowMs)
     }
   }
@@ -313,7 +321,7 @@ export class Asking {
     for (const ask of peer.asks.values()) {
       if (!isOwed(ask)) continue
       this.#debts.release(ask)
-      this.#parked.set(ask.want, nowMs + ASK_ROUND_MS)
+      this.#park(ask.want, nowMs)
     }
   }
 
@@ -324,6 +332,7 @@ export class Asking {
   shift(byMs: number): void {
     this.#debts.silence.shift(byMs)
     this.#parked.shift(byMs)
+    for (const want of this.#wants.values()) if (want.roundDueMs !== undefined) want.roundDueMs += byMs
     for (const peer of this.#peers.all) peer.progressMs += byMs
   }
 }

@@ -31,6 +31,8 @@ export interface Want {
   owed: Ask | undefined
   /** Grows when everybody has said no or nothing: then everybody may be asked again. */
   round: number
+  /** When the round ends, once everybody was asked in it. */
+  roundDueMs: number | undefined
 }
 
 /** One want as one peer holds it, in the want's record and in the peer's. */
