@@ -21,7 +21,7 @@ const test = base.extend<{ startDaemon: (options?: BitcoinDaemonOptions) => Prom
 })
 
 // Where nothing may be missing they run all the same, and each fails with what is.
-test.skip(!hasBitcoind && process.env['RUSHLIGHT_REQUIRE_DATA'] !== '1', BITCOIND_MISSING)
+test.skip(!hasBitcoind && process.env['RUSHLIGHT_REQUIRE_BITCOIND'] !== '1', BITCOIND_MISSING)
 
 async function startGateway(args: {
   readonly gateways: Gateways

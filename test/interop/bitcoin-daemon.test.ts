@@ -9,7 +9,7 @@ import { startBitcoinLightNode, type BitcoinLightNode } from './bitcoin-light-no
 import { startCounted, until, untilHead } from './light-nodes.ts'
 
 // Where nothing may be missing they run all the same, and each fails with what is.
-const isSkipped = !hasBitcoind && process.env['RUSHLIGHT_REQUIRE_DATA'] !== '1'
+const isSkipped = !hasBitcoind && process.env['RUSHLIGHT_REQUIRE_BITCOIND'] !== '1'
 if (isSkipped) console.error(`tests skipped: ${BITCOIND_MISSING}`)
 const testWithBitcoind = isSkipped ? (test.skip as typeof test) : test
 

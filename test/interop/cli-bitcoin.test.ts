@@ -8,7 +8,7 @@ import { http, Program, run, temporaryFolder } from './cli-program.ts'
 import { bitcoin, createLightNode, type LightNode } from '../../src/nodejs.ts'
 
 // Where nothing may be missing they run all the same, and each fails with what is.
-const isSkipped = !hasBitcoind && process.env['RUSHLIGHT_REQUIRE_DATA'] !== '1'
+const isSkipped = !hasBitcoind && process.env['RUSHLIGHT_REQUIRE_BITCOIND'] !== '1'
 if (isSkipped) console.error(`tests skipped: ${BITCOIND_MISSING}`)
 const testWithBitcoind = isSkipped ? (test.skip as typeof test) : test
 
