@@ -65,6 +65,12 @@ export class HeliaPeer {
     return parts.length === 1 && parts[0] !== undefined ? parts[0] : Uint8Array.from(Buffer.concat(parts))
   }
 
+  /** The same peer, with what it stored and with nobody connected. */
+  async restart(): Promise<void> {
+    await this.#helia.stop()
+    await this.#helia.start()
+  }
+
   async stop(): Promise<void> {
     await this.#helia.stop()
   }
