@@ -33,7 +33,8 @@ export async function mineLargeBlock(daemon: BitcoinDaemon, transactionCount: nu
 function spend(spent: { readonly txid: string; readonly value: bigint }, index: number) {
   // No fee: a miner takes what it likes.
   const { txid, value } = spent
-  const input = `01${reversed(txid)}00000000` + '00' + 'ffffffff'
+  // One input: output 0 of that transaction, no script, final.
+  const input = `01${reversed(txid)}0000000000ffffffff`
   const data = `6a4d${uint(DATA_BYTES, 2)}${uint(index, 4).repeat(DATA_BYTES / 4)}`
   const outputs = `02${uint(value, 8)}22${OUTPUT_SCRIPT}${uint(0, 8)}fd${uint(data.length / 2, 2)}${data}`
   const item = uint(index + 1, 4).repeat(ITEM_BYTES / 4)
