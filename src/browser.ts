@@ -25,7 +25,7 @@ export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
 export { VERSION } from './driver/version.ts'
 
-const TRANSPORTS: readonly BrowserTransportName[] = ['websockets', 'webrtc-direct', 'webrtc']
+const TRANSPORTS: readonly BrowserTransportName[] = ['websockets', 'webrtc-direct', 'webtransport', 'webrtc']
 const HASHERS: Hashers = new Map([
   [HASH_SHA2_256, sha256],
   [HASH_DBL_SHA2_256, doubleSha256],

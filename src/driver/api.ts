@@ -16,7 +16,7 @@ export type { Status } from '../core/status.ts'
 export type { Log, LogFields } from './log.ts'
 
 /** `webrtc` is tab to tab, through a relay that both know. `tcp` is for Node.js alone. */
-export type TransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webrtc'
+export type TransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
 
 export interface LightNodeOptions {
   /** `bitcoin('mainnet')` from `rushlight/bitcoin`. */

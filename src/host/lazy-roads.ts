@@ -2,6 +2,7 @@ import type { Listener } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { LazyRoad } from './lazy-transport.ts'
 import type { Libp2pComponents } from './libp2p-core.ts'
+import { parseWebTransport } from './webtransport-address.ts'
 
 /** As much of `RTCConfiguration` as tabs and Node.js share. */
 export interface RtcConfiguration {
@@ -24,6 +25,16 @@ export function webRtcDirectRoad(parts: RoadParts): LazyRoad {
     canDial: (address) => has(address, 'webrtc-direct', 'certhash') && !has(address, 'p2p-circuit'),
     canListen: (address) => parts.canListenDirect && has(address, 'webrtc-direct') && !has(address, 'p2p-circuit'),
     load: async () => (await parts.loadWebRtc()).webRTCDirect(webRtcOptions(parts)),
+  }
+}
+
+/** To a gateway over QUIC; `load` is the platform's. */
+export function webTransportRoad(args: { readonly canListen: boolean; readonly load: LazyRoad['load'] }): LazyRoad {
+  return {
+    name: 'webtransport',
+    canDial: (address) => parseWebTransport(address) !== undefined,
+    canListen: (address) => args.canListen && has(address, 'webtransport'),
+    load: args.load,
   }
 }
 

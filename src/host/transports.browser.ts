@@ -1,10 +1,10 @@
 import { webSockets } from '@libp2p/websockets'
-import { webRtcDirectRoad, webRtcRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
-import { lazyTransport } from './lazy-transport.ts'
+import { webRtcDirectRoad, webRtcRoad, webTransportRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
+import { lazyTransport, type LazyRoad } from './lazy-transport.ts'
 import type { Libp2pTransports } from './libp2p-core.ts'
 import { relayTransport } from './relay-transport.ts'
 
-export type BrowserTransportName = 'websockets' | 'webrtc-direct' | 'webrtc'
+export type BrowserTransportName = 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
 
 /** Where others reach a tab: nowhere but through the relays that it has dialled. */
 export function browserListen(transports: readonly BrowserTransportName[]): readonly string[] {
@@ -24,9 +24,19 @@ export function browserTransports(options: {
   const byName: Readonly<Record<BrowserTransportName, () => Libp2pTransports>> = {
     websockets: () => [webSockets()],
     'webrtc-direct': () => (hasWebRtc() ? [lazyTransport(webRtcDirectRoad(parts))] : []),
+    // Not there on plain-http pages, nor in every browser.
+    webtransport: () =>
+      'WebTransport' in globalThis
+        ? [lazyTransport(webTransportRoad({ canListen: false, load: loadWebTransport }))]
+        : [],
     webrtc: () => (hasWebRtc() ? [lazyTransport(webRtcRoad(parts)), relayTransport()] : []),
   }
   return options.transports.flatMap((name) => byName[name]())
+}
+
+async function loadWebTransport(): ReturnType<LazyRoad['load']> {
+  const { openBrowserSession, webTransportDialler } = await import('./webtransport.browser.ts')
+  return webTransportDialler(openBrowserSession)
 }
 
 /** Workers have none. */

@@ -5,8 +5,9 @@ import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import type { Listener, Transport } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
-import { webRtcDirectRoad, webRtcRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
-import { lazyTransport } from './lazy-transport.ts'
+import type { CertificateStorage } from './certificate-rotation.nodejs.ts'
+import { webRtcDirectRoad, webRtcRoad, webTransportRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
+import { lazyTransport, type LazyRoad } from './lazy-transport.ts'
 import type { Libp2pParts, Libp2pTransports } from './libp2p-core.ts'
 import { relayTransport } from './relay-transport.ts'
 
@@ -26,15 +27,23 @@ const RELAY_DURATION_MS_MAX = 60_000
 /** Calls that one peer makes or renews at the same time. */
 const RELAY_STREAMS_PER_PEER_MAX = 16
 
-export type NodejsTransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webrtc'
+export type NodejsTransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
 
-export const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = ['tcp', 'websockets', 'webrtc-direct', 'webrtc']
+export const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = [
+  'tcp',
+  'websockets',
+  'webrtc-direct',
+  'webtransport',
+  'webrtc',
+]
 
 export interface NodejsTransportsOptions {
   /** Which to use. Default: all. */
   readonly transports?: readonly NodejsTransportName[]
   /** For WebRTC; no server is contacted unless it is named here. */
   readonly rtcConfiguration?: RtcConfiguration | undefined
+  /** Of the WebTransport listener; where none is given a restart breaks the addresses that were given out. */
+  readonly certificates?: CertificateStorage
   /** Told the port of each WebSocket listener once it listens. */
   readonly onListening?: (port: number) => void
   /**
@@ -51,7 +60,7 @@ export interface NodejsTransportsOptions {
  * and fails that dial or that listener where its native part does not load.
  */
 export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pTransports {
-  const { transports = NODEJS_TRANSPORTS } = options
+  const { transports = NODEJS_TRANSPORTS, certificates = createMemoryCertificates() } = options
   const parts: RoadParts = {
     loadWebRtc: () => import('./webrtc.nodejs.ts'),
     rtcConfiguration: options.rtcConfiguration,
@@ -61,9 +70,27 @@ export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pT
     tcp: () => [tcp()],
     websockets: () => [sharedWebSockets(options)],
     'webrtc-direct': () => [lazyTransport(webRtcDirectRoad(parts))],
+    webtransport: () => [
+      lazyTransport(webTransportRoad({ canListen: true, load: () => loadWebTransport(certificates) })),
+    ],
     webrtc: () => [lazyTransport(webRtcRoad(parts)), relayTransport()],
   }
   return transports.flatMap((name) => byName[name]())
+}
+
+async function loadWebTransport(storage: CertificateStorage): ReturnType<LazyRoad['load']> {
+  const module = await import('./webtransport.nodejs.ts')
+  return module.loadWebTransport(storage)
+}
+
+function createMemoryCertificates(): CertificateStorage {
+  let stored: string | undefined
+  return {
+    read: async () => stored,
+    write: async (text) => {
+      stored = text
+    },
+  }
 }
 
 /**
@@ -79,7 +106,7 @@ export function relayServer(): Libp2pParts['services'][number] {
       defaultDurationLimit: RELAY_DURATION_MS_MAX,
       defaultDataLimit: BigInt(RELAY_BYTES_MAX),
     },
-  }) as unknown as Libp2pParts['services'][number]
+  })
 }
 
 function sharedWebSockets(options: NodejsTransportsOptions): Libp2pTransports[number] {

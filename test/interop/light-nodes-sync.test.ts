@@ -9,7 +9,7 @@ import { createLightNode } from '../../src/nodejs.ts'
 import type { CountedLightNode, CountedOptions } from './light-nodes.ts'
 import { startCounted, until, untilHead } from './light-nodes.ts'
 
-const TRANSPORTS = ['tcp', 'websockets', 'webrtc-direct'] as const
+const TRANSPORTS = ['tcp', 'websockets', 'webrtc-direct', 'webtransport'] as const
 
 /** Stopped when the test has finished. */
 async function start(options: CountedOptions = {}): Promise<CountedLightNode> {

@@ -28,6 +28,7 @@ const LISTEN = {
   tcp: '/ip4/127.0.0.1/tcp/0',
   websockets: '/ip4/127.0.0.1/tcp/0/ws',
   'webrtc-direct': '/ip4/127.0.0.1/udp/0/webrtc-direct',
+  webtransport: '/ip4/127.0.0.1/udp/0/quic-v1/webtransport',
 } as const
 
 export interface CountedOptions {
