@@ -32,6 +32,14 @@ const STORM_WANTS = 200
 /** Few blocks have outlines, so that some are wanted where they are. */
 const OUTLINED_HEIGHT_MAX = 10
 
+/** An open want that somebody honest, who is connected, could serve. */
+export interface OwedWant {
+  readonly token: WantToken
+  readonly computer: Computer
+  readonly from: Computer
+  readonly what: string
+}
+
 interface Want {
   readonly computer: Computer
   readonly runCount: number
@@ -217,13 +225,14 @@ export class ExchangeTraffic {
   }
 
   /** Wants that must not be open for long: somebody honest who has it is connected, on both sides. */
-  owedToUs(): readonly { readonly computer: Computer; readonly what: string; readonly from: Computer }[] {
-    const owed: { readonly computer: Computer; readonly what: string; readonly from: Computer }[] = []
-    for (const want of this.open.values()) {
+  owedToUs(): readonly OwedWant[] {
+    const owed: OwedWant[] = []
+    for (const [token, want] of this.open) {
       if (!this.isCurrent(want)) continue
       const { computer, what } = want
       const from = this.servers(computer).find((other) => isServing(other, what))
-      if (from !== undefined) owed.push({ computer, from, what: 'cid' in what ? what.cid : `outline of ${what.root}` })
+      const name = 'cid' in what ? what.cid : `outline of ${what.root}`
+      if (from !== undefined) owed.push({ token, computer, from, what: name })
     }
     return owed
   }

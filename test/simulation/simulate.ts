@@ -8,6 +8,7 @@ import type { Computer } from './computer.ts'
 import { ExchangeFaults } from './exchange-faults.ts'
 import { EXCHANGE_LIES, mannersOf } from './exchange-lies.ts'
 import { ExchangeOnlyPeer } from './exchange-only-peer.ts'
+import type { OwedWant } from './exchange-traffic.ts'
 import { ExchangeTraffic } from './exchange-traffic.ts'
 import { Faults } from './faults.ts'
 import type { Lie } from './liars.ts'
@@ -283,11 +284,13 @@ class Simulation {
     const { time } = this.world
     const sinceMs = time.nowMs
     traffic.wantOfNeighbours()
-    while (time.nowMs < sinceMs + DELIVERY_MS_MAX) {
+    // A neighbour that gets it only now, over a slow line, may take as long again to hand it on.
+    const due = new Set(traffic.owedToUs().map(({ token }) => token))
+    let owed: readonly OwedWant[]
+    do {
       time.runUntil(time.nowMs + 1_000)
-      if (traffic.owedToUs().length === 0) return
-    }
-    const owed = traffic.owedToUs()
+      owed = traffic.owedToUs().filter(({ token }) => due.has(token))
+    } while (owed.length > 0 && time.nowMs < sinceMs + DELIVERY_MS_MAX)
     const [first] = owed
     if (first === undefined) return
     const { computer, what, from } = first
