@@ -62,6 +62,18 @@ describe('back-off', () => {
     expect(effects.filter(({ type }) => type === 'warning')).toHaveLength(1)
   })
 
+  test('the last failure stands while it is tried again, until it works', () => {
+    const { dials, effects } = createKit()
+    dials.handleTimeout(0)
+    dials.failed({ dial: lastDial(effects).dial, failure: 'unreachable', detail: 'nobody listens', nowMs: 0 })
+    expect(dials.lastFailure).toBe('nobody listens')
+    dials.handleTimeout(60_000)
+    expect(dials.lastFailure).toBe('nobody listens')
+    dials.succeeded({ dial: lastDial(effects).dial, peer: PEER, connection: CONNECTION })
+    dials.peerReady(PEER)
+    expect(dials.lastFailure).toBeUndefined()
+  })
+
   test('what several addresses fail for is told once', () => {
     const { dials, effects } = createKit(['/dns4/one.example/tcp/1', '/dns4/two.example/tcp/1'])
     dials.handleTimeout(0)

@@ -76,10 +76,11 @@ export class DialSchedule {
     return false
   }
 
-  /** Why a target is backing off, in one line; undefined when none failed. */
+  /** Why a target that is not reached yet failed last, in one line; undefined when none did. */
   get lastFailure(): string | undefined {
     for (const { state, toldDetail } of this.#targets.values()) {
-      if (state.phase === 'backoff' && toldDetail !== undefined) return toldDetail
+      // What is being tried again says so too: else the reason would come and go with every retry.
+      if (state.phase !== 'suspended' && toldDetail !== undefined) return toldDetail
     }
     return undefined
   }
