@@ -355,8 +355,13 @@ test('await using stops it', async () => {
 // Options.
 
 const WRONG_HERE: readonly Partial<LightNodeOptions>[] = isTab
-  ? [{ transports: ['tcp'] }, { store: { directory: '/tmp/x' } }, { listen: ['/ip4/127.0.0.1/tcp/0'] }]
-  : [{ store: 'indexeddb' }]
+  ? [
+      { transports: ['tcp'] },
+      { store: { directory: '/tmp/x' } },
+      { listen: ['/ip4/127.0.0.1/tcp/0'] },
+      { bitcoinPeers: ['127.0.0.1'] },
+    ]
+  : [{ store: 'indexeddb' }, { bitcoinPeers: 'any' }]
 
 test.each([...WRONG_HERE, { maxPeers: 0 }, { peers: 'x' as never }, { chain: undefined as never }])(
   'options that do not fit this platform or any: %o',
