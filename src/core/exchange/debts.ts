@@ -69,7 +69,7 @@ export class Debts {
     const { last, blockCount, nowMs } = args
     if (last !== undefined) measure(last, nowMs)
     if (blockCount > 0) {
-      const msPerBlock = Math.max(MS_PER_BLOCK_MIN, (nowMs - peer.progressMs) / blockCount)
+      const msPerBlock = Math.max(MS_PER_BLOCK_MIN, workedMs(peer, last, nowMs) / blockCount)
       peer.msPerBlock =
         peer.msPerBlock === undefined ? msPerBlock : peer.msPerBlock + (msPerBlock - peer.msPerBlock) / 4
     }
@@ -77,6 +77,12 @@ export class Debts {
     peer.progressMs = nowMs
     if (peer.owedCount > 0) this.silence.set(peer, nowMs + silenceMs(peer))
   }
+}
+
+/** Since its last progress; but the way there and back, which is no work of the peer's, does not count. */
+function workedMs({ progressMs, fastestMs = 0 }: ExchangePeer, last: Ask | undefined, nowMs: number): number {
+  const sinceMs = nowMs - progressMs
+  return last?.wasSent === true ? Math.min(sinceMs, nowMs - last.askedMs - fastestMs) : sinceMs
 }
 
 /** Many blocks come in one message, within one tick of the clock. */
