@@ -13,6 +13,8 @@ const SERVED = { count: 2_000, sizeBytes: 4_096 }
 const ASKED = { count: 20_000, sizeBytes: 4_096 }
 const ASKING_IN_FLIGHT = 1_000
 const IN_FLIGHT_PER_PEER = 16
+/** Once, and more than a window of theirs takes: they are to be silent, not greedy. */
+const SILENT_WANTS = 64
 
 /** As boxo's issue 1142 has it. */
 const TASKS = 200
@@ -41,7 +43,7 @@ export async function servingBesideSilent(): Promise<Figure> {
     const name = `serving: ${SILENT_COUNT} of ${GOOD_COUNT + SILENT_COUNT} are silent`
     return await ratio(name, measure, async () => {
       await silent.call('gather', { address, count: SILENT_COUNT, silences: SILENCES })
-      await silent.call('ask', { from: 0, ...SERVED, inFlight: 1_000 })
+      await silent.call('ask', { from: 0, ...SERVED, inFlight: SILENT_WANTS })
       const rate = await measure()
       await silent.call('leave', undefined)
       return rate
