@@ -12,6 +12,7 @@ export interface Certificate {
 // X.690 tags.
 const INTEGER = 0x02
 const BIT_STRING = 0x03
+const OCTET_STRING = 0x04
 const OBJECT_IDENTIFIER = 0x06
 const UTF8_STRING = 0x0c
 const SEQUENCE = 0x30
@@ -19,11 +20,14 @@ const SET = 0x31
 const UTC_TIME = 0x17
 const GENERALIZED_TIME = 0x18
 const VERSION = 0xa0
+const EXTENSIONS = 0xa3
 
 /** RFC 5758, 3.2: ecdsa-with-SHA256 (1.2.840.10045.4.3.2). */
 const ECDSA_WITH_SHA256 = Buffer.from('2a8648ce3d040302', 'hex')
 /** RFC 5280, appendix A: id-at-commonName (2.5.4.3). */
 const COMMON_NAME = Buffer.from('550403', 'hex')
+/** RFC 5280, 4.2.1.9: id-ce-basicConstraints (2.5.29.19). */
+const BASIC_CONSTRAINTS = Buffer.from('551d13', 'hex')
 /** RFC 5280, 4.1.2.5: up to this year times have two digits of it. */
 const UTC_TIME_YEAR_MAX = 2049
 
@@ -36,6 +40,8 @@ export function createCertificate({
   const algorithm = der(SEQUENCE, der(OBJECT_IDENTIFIER, ECDSA_WITH_SHA256))
   const commonName = der(SEQUENCE, der(OBJECT_IDENTIFIER, COMMON_NAME), der(UTF8_STRING, Buffer.from('rushlight')))
   const name = der(SEQUENCE, der(SET, commonName))
+  // Chromium takes no certificate of version 3 without an extension.
+  const noAuthority = der(SEQUENCE, der(OBJECT_IDENTIFIER, BASIC_CONSTRAINTS), der(OCTET_STRING, der(SEQUENCE)))
   // RFC 5280, 4.1: TBSCertificate of version 3.
   const certificate = der(
     SEQUENCE,
@@ -47,6 +53,7 @@ export function createCertificate({
     der(SEQUENCE, time(notBeforeMs), time(notAfterMs)),
     name,
     publicKey,
+    der(EXTENSIONS, der(SEQUENCE, noAuthority)),
   )
   const signature = sign('sha256', certificate, privateKey)
   const signed = der(SEQUENCE, certificate, algorithm, der(BIT_STRING, Buffer.of(0), signature))
