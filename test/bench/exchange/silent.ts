@@ -72,12 +72,15 @@ export async function askingBesideSilent(): Promise<Figure> {
 
 export async function boxosTable(): Promise<readonly Figure[]> {
   return await withParts(async ({ lightNode, good, silent, address }) => {
-    await lightNode.call('put', { from: 0, count: TASKS, sizeBytes: TASK_BYTES })
+    await lightNode.call('put', { from: 0, count: TASKS * ROUNDS, sizeBytes: TASK_BYTES })
     await good.call('gather', { address, count: TASKS - SILENT_TASKS, silences: [] })
     await silent.call('gather', { address, count: SILENT_TASKS, silences: ['never answers the negotiation'] })
-    const blocks = { from: 0, count: TASKS, sizeBytes: TASK_BYTES }
-    await silent.call('askForOneEach', { ...blocks, awaitedCount: 0 })
-    const doneMs = await good.call('askForOneEach', { ...blocks, awaitedCount: TASKS - SILENT_TASKS })
+    const rounds: { ms: number }[] = []
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const blocks = { from: round * TASKS, count: TASKS, sizeBytes: TASK_BYTES }
+      await silent.call('askForOneEach', { ...blocks, awaitedCount: 0 })
+      rounds.push({ ms: await good.call('askForOneEach', { ...blocks, awaitedCount: TASKS - SILENT_TASKS }) })
+    }
     await pass(DEADLINE_MS + 1_000)
     const failedMs = await lightNode.call('failedSends', undefined)
     const values = { 'sends that failed': failedMs.length, 'first after ms': Math.min(...failedMs) }
@@ -90,7 +93,8 @@ export async function boxosTable(): Promise<readonly Figure[]> {
       rounds: [],
     })
     const name = `${TASKS} tasks, ${SILENT_TASKS} silent: the others are done`
-    const done = figure({ name, values: {}, result: doneMs, unit: 'ms', goal: { atMost: 1_000 }, rounds: [] })
+    const result = median(rounds.map(({ ms }) => ms))
+    const done = figure({ name, values: {}, result, unit: 'ms', goal: { atMost: 1_000 }, rounds })
     return [done, late]
   })
 }
