@@ -21,6 +21,8 @@ export interface Libp2pCore extends Pick<
   'peerId' | 'status' | 'addEventListener' | 'getConnections' | 'getMultiaddrs' | 'start' | 'stop'
 > {
   readonly peerStore: Pick<PeerStore, 'all' | 'delete'>
+  /** Two dials to one peer at once are two dials; else the second waits for the first, and dials nothing of its own. */
+  readonly dialsApart?: boolean
   handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void>
   /**
    * To a peer that is connected already, and not by a relay alone, the answer is that connection.

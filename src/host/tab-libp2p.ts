@@ -46,6 +46,7 @@ export async function createTabLibp2p(parts: Libp2pParts): Promise<Libp2pCore> {
 class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
   readonly peerId: PeerId
   readonly peerStore: TabPeerStore
+  readonly dialsApart = true
   status: Libp2pStatus = 'stopped'
   readonly #parts: Libp2pParts
   readonly #registrar: TabRegistrar
