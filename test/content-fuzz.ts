@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { createBitcoinContent } from '../src/chain/bitcoin/bitcoin-content.ts'
+import { NETWORKS } from '../src/chain/bitcoin/networks.ts'
 import { encodeTransactionProof } from '../src/chain/bitcoin/proof-bytes.ts'
 import { verifyTransaction } from '../src/chain/bitcoin/transaction-proof.ts'
 import { ContentError } from '../src/core/content.ts'
@@ -14,7 +15,7 @@ interface Damage {
   readonly bytes: Uint8Array
 }
 
-const content = createBitcoinContent(0)
+const content = createBitcoinContent(NETWORKS.regtest)
 const BLOCK = syntheticBlock(
   [1, 2, 3, 4, 5].map((salt) => syntheticTransaction(salt % 2 === 0 ? { salt, witnessItemSizeBytes: 20 } : { salt })),
 )

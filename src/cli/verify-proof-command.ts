@@ -52,7 +52,8 @@ async function runVerifyProof({ flags, positionals, terminal }: Call): Promise<E
   const bytes = await readProofFile(path)
   let verified: VerifiedTransaction
   try {
-    verified = verifyTransaction(parseProof(bytes))
+    const proof = parseProof(bytes)
+    verified = blockFlags.chain.content?.verifyProof(proof) ?? verifyTransaction(proof)
   } catch (error) {
     if (!(error instanceof ContentError)) throw error
     const message = oneLine(error)

@@ -15,7 +15,7 @@ export interface ChainContent {
   headerCid(root: Root): Cid
   /** Undefined when the outline is whole and is that block's, down to its last id; else what is wrong, in one line. */
   checkOutline(args: { readonly root: Root; readonly outline: Uint8Array }): string | undefined
-  /** Takes a whole block apart. Throws `ContentError` (`invalid-block`). */
+  /** Takes a whole block apart, whose header has proof of work. Throws `ContentError` (`invalid-block`). */
   takeApart(block: Uint8Array): BlockParts
   /** The CIDs of the transactions, in order; undefined for one that the outline holds itself (the coinbase). */
   wantedCids(outline: Uint8Array): readonly (Cid | undefined)[]
@@ -34,8 +34,8 @@ export interface ChainContent {
     readonly index: number
     readonly part: Uint8Array | undefined
   }): TransactionProof
-  /** Throws `ContentError` (`invalid-proof`) that says which step failed. */
-  verifyProof(proof: TransactionProof): VerifiedTransaction
+  /** As an object or as bytes. Throws `ContentError` (`invalid-proof`) that says which step failed, such as too little work for this chain. */
+  verifyProof(proof: TransactionProof | Uint8Array): VerifiedTransaction
 }
 
 export interface BlockParts {

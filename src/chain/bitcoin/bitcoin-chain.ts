@@ -28,7 +28,7 @@ export function createBitcoinChain(options: BitcoinChainOptions): Chain {
     staleAfterMs: network.staleAfterMs,
     minimumChainWork,
     timeOf: (header) => readUint32(header, TIME_OFFSET),
-    content: createBitcoinContent(network.segwitHeight),
+    content: createBitcoinContent(network),
     createTree: () => new BitcoinHeaderTree({ network, hashHeaders }),
   }
 }

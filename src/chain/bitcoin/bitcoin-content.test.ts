@@ -13,10 +13,13 @@ import { createBitcoinContent } from './bitcoin-content.ts'
 import { transactionCid, witnessCommitmentCid } from './content-cid.ts'
 import { MERKLE_ROOT_OFFSET } from './header.ts'
 import { NETWORKS } from './networks.ts'
+import { bitsToHex } from './target.ts'
+import { verifyTransaction } from './transaction-proof.ts'
 import { parseTransaction, summaryOf } from './transaction.ts'
 import { committedHashOf } from './witness-commitment.ts'
 
-const content = createBitcoinContent(NETWORKS.mainnet.segwitHeight)
+/** Mainnet's rules, with work that a test can do. */
+const content = createBitcoinContent({ ...NETWORKS.mainnet, limitBits: NETWORKS.regtest.limitBits })
 const GENESIS_CID = toCid('bagyacvran7riycvw6gzxfqngujdk4y7xj6jr5a3f4fnarhdi2ymqaaaaaaaa')
 
 test('a header’s CID is its root, and no other CID names a header', () => {
@@ -33,11 +36,42 @@ test('a header’s CID is its root, and no other CID names a header', () => {
   expect(content.headerRootOf(toCid('QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG'))).toBeUndefined()
 })
 
-test('every chain has the content of its network', () => {
+test('a block whose header has less work than its network ever asks for is none of it', () => {
   const block = syntheticBlock([syntheticTransaction({ salt: 1, witnessItemSizeBytes: 4 })])
-  for (const network of ['mainnet', 'testnet3', 'testnet4', 'signet', 'regtest'] as const) {
-    expect(createBitcoinChain({ network }).content?.takeApart(block).transactionCount).toBe(2)
+  const { outline } = content.takeApart(block)
+  const proof = content.prove({ outline, index: 0, part: undefined })
+  const own = createBitcoinChain({ network: 'regtest' }).content
+  expect(own?.takeApart(block).transactionCount).toBe(2)
+  expect(own?.verifyProof(proof).index).toBe(0)
+  expect(verifyTransaction(proof).index).toBe(0)
+  for (const network of ['mainnet', 'testnet3', 'testnet4', 'signet'] as const) {
+    const other = createBitcoinChain({ network }).content
+    const limit = bitsToHex(NETWORKS[network].limitBits)
+    const fault = {
+      step: 'header-work',
+      message: `expected a target no easier than the chain’s, bits ${limit}, got 207fffff`,
+    }
+    expect(() => other?.takeApart(block)).toThrow(expect.objectContaining({ ...fault, code: 'invalid-block' }))
+    expect(() => other?.verifyProof(proof)).toThrow(expect.objectContaining({ ...fault, code: 'invalid-proof' }))
   }
+})
+
+test('a block whose header does not meet its own target is none', () => {
+  const block = syntheticBlock([])
+  const view = new DataView(block.buffer)
+  // Until the root is above regtest's target.
+  for (let nonce = 0; (doubleSha256(block.subarray(0, 80))[31] ?? 0) < 0x80; nonce += 1) view.setUint32(76, nonce)
+  const fault = { code: 'invalid-block', step: 'header-work' }
+  expect(() => content.takeApart(block)).toThrow(expect.objectContaining(fault))
+})
+
+testWithData('a real block whose time was changed has no work left', () => {
+  const block = largeBlock('mainnet-481829-b975e726')
+  const mainnet = createBitcoinContent(NETWORKS.mainnet)
+  expect(mainnet.takeApart(block).transactionCount).toBeGreaterThan(1)
+  block[68] = (block[68] ?? 0) ^ 1
+  const fault = { code: 'invalid-block', step: 'header-work' }
+  expect(() => mainnet.takeApart(block)).toThrow(expect.objectContaining(fault))
 })
 
 testWithData('the nodes of a block are laid out as IPLD does: two trees, every CID the hash of its bytes', () => {

@@ -5,13 +5,19 @@ import { parseBlock } from './block.ts'
 import { blockNodes } from './block-nodes.ts'
 import { headerCid, headerRootOf } from './content-cid.ts'
 import { readRoot, ROOT_SIZE_BYTES } from './header.ts'
+import { checkHeaderWork } from './header-work.ts'
+import type { NetworkParameters } from './networks.ts'
 import { assembleBlock, checkOutline, decodeOutline, encodeOutline, wantedCids } from './outline.ts'
 import { BitcoinOutlineWalk } from './outline-walk.ts'
 import { proveTransaction } from './prove-transaction.ts'
-import { verifyTransaction } from './transaction-proof.ts'
+import { targetOfBits } from './target.ts'
+import { verifyTransactionWithin } from './transaction-proof.ts'
 
-/** `segwitHeight` is the network's. */
-export function createBitcoinContent(segwitHeight: number): ChainContent {
+/** A header's work has to be what the network asks for at least; whether it is what its height asks for is the tree's to say. */
+export function createBitcoinContent(network: Pick<NetworkParameters, 'segwitHeight' | 'limitBits'>): ChainContent {
+  const { segwitHeight, limitBits } = network
+  const limit = targetOfBits(limitBits)
+  if (limit === undefined) throw new RangeError(`expected bits of a target, got ${limitBits}`)
   return {
     headerRootOf,
     headerCid,
@@ -19,6 +25,7 @@ export function createBitcoinContent(segwitHeight: number): ChainContent {
     takeApart: (bytes) => {
       const block = parseBlock(bytes, segwitHeight)
       const { root, header, transactions } = block
+      checkHeaderWork({ header, root, limit })
       const nodes = blockNodes(block)
       return { root, header, outline: encodeOutline(block), transactionCount: transactions.length, nodes }
     },
@@ -27,7 +34,7 @@ export function createBitcoinContent(segwitHeight: number): ChainContent {
     walk: (root) => new BitcoinOutlineWalk(root, segwitHeight),
     indexOf,
     prove: proveTransaction,
-    verifyProof: verifyTransaction,
+    verifyProof: (proof) => verifyTransactionWithin({ proof, limit }),
   }
 }
 

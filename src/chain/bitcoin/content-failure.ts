@@ -12,7 +12,7 @@ export type ContentStep =
   | 'mutated' // a duplicated tail: another list with the same merkle root (CVE-2012-2459)
   | 'ambiguous-size' // a transaction as long as a merkle node (CVE-2017-12842)
   | 'node' // a node of a walk that does not hash to what was asked for
-  | 'header-work' // a proof's header does not meet its own target
+  | 'header-work' // a header does not meet its own target, or that is easier than the chain's
   | 'coinbase-path' // a proof's coinbase does not lead to the merkle root
   | 'merkle-path' // a proof's transaction does not lead to the merkle root
   | 'depth' // a proof's transaction is not as deep in the tree as the coinbase

@@ -4,19 +4,12 @@ import { doubleSha256 } from '../../hash/sha256.ts'
 import { joinBytes } from './byte-reader.ts'
 import { contentError, failAs } from './content-failure.ts'
 import type { ContentStep } from './content-failure.ts'
-import {
-  BITS_OFFSET,
-  HEADER_SIZE_BYTES,
-  isSameRoot,
-  MERKLE_ROOT_OFFSET,
-  readRoot,
-  readUint32,
-  ROOT_SIZE_BYTES,
-} from './header.ts'
+import { HEADER_SIZE_BYTES, isSameRoot, MERKLE_ROOT_OFFSET, readRoot, ROOT_SIZE_BYTES } from './header.ts'
+import { checkHeaderWork } from './header-work.ts'
 import { fromHex } from './hex.ts'
 import { MERKLE_DEPTH_MAX } from './merkle.ts'
 import { decodeTransactionProof } from './proof-bytes.ts'
-import { targetOfBits, workOfTarget } from './target.ts'
+import { workOfTarget } from './target.ts'
 import { AMBIGUOUS_SIZE_BYTES, identifyTransaction, strippedSizeBytes, summaryOf } from './transaction.ts'
 import type { IdentifiedTransaction } from './transaction.ts'
 import { checkWitnessCommitment } from './witness-commitment.ts'
@@ -33,10 +26,21 @@ import { checkWitnessCommitment } from './witness-commitment.ts'
  * `blockRoot`, and how deep it is); that the block keeps every rule; that the outputs are unspent.
  */
 export function verifyTransaction(proof: TransactionProof | Uint8Array): VerifiedTransaction {
-  return failAs('invalid-proof', () => verify(proof instanceof Uint8Array ? decodeTransactionProof(proof) : proof))
+  return verifyTransactionWithin({ proof, limit: undefined })
 }
 
-function verify(proof: TransactionProof): VerifiedTransaction {
+/** The same; and a target easier than the chain's `limit` fails at `header-work`. */
+export function verifyTransactionWithin(args: {
+  readonly proof: TransactionProof | Uint8Array
+  readonly limit: bigint | undefined
+}): VerifiedTransaction {
+  const { proof, limit } = args
+  return failAs('invalid-proof', () =>
+    verify(proof instanceof Uint8Array ? decodeTransactionProof(proof) : proof, limit),
+  )
+}
+
+function verify(proof: TransactionProof, limit: bigint | undefined): VerifiedTransaction {
   if (typeof proof !== 'object' || proof === null || proof.version !== 1) {
     throw contentError('malformed', 'a proof of version 1', 'something else')
   }
@@ -47,10 +51,7 @@ function verify(proof: TransactionProof): VerifiedTransaction {
     throw contentError('malformed', `${HEADER_SIZE_BYTES} header bytes`, header.length)
   }
   const blockRoot = readRoot(doubleSha256(header), 0)
-  const target = targetOfBits(readUint32(header, BITS_OFFSET))
-  if (target === undefined || BigInt(`0x${blockRoot}`) > target) {
-    throw contentError('header-work', 'a header that meets its own target', blockRoot)
-  }
+  const target = checkHeaderWork({ header, root: blockRoot, limit })
   const subject = identifyTransaction(fromHex(proof.transaction))
   const coinbase = identifyTransaction(fromHex(proof.coinbase))
   checkPlaces(proof, subject, coinbase)
