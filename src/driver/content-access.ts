@@ -15,6 +15,7 @@ import type { BlockStore, BlockWrite } from '../store/block-store.ts'
 import { StoreError } from '../store/store.ts'
 import { toCid } from '../wire/cid.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { onAbort } from './abort-callbacks.ts'
 import type { BlockRecord, BlockPlace, ImportedBlock, TransactionPlace, TransactionRecord } from './api.ts'
 import { LightNodeError } from './api.ts'
 import { notInTime, type Wants } from './wants.ts'
@@ -158,14 +159,13 @@ export class ContentAccess {
     const { wholeBlocks } = this.#options
     if (wholeBlocks === undefined) return undefined
     const { promise: aborted, resolve } = Promise.withResolvers<undefined>()
-    const onAbort = (): void => resolve(undefined)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const endAbort = onAbort(signal, () => resolve(undefined))
     try {
       const block = await Promise.race([wholeBlocks.fetch(root), aborted])
       if (signal?.aborted === true) throw notInTime(`block ${root}`, 'peers that have blocks whole were asked', signal)
       return block === undefined ? undefined : { outline: block.outline, isNew: false, nodes: block.nodes }
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      endAbort()
     }
   }
 

@@ -1,6 +1,7 @@
 import type { ExchangeAppEffect, OutlineSettled, WantSettled } from '../core/exchange/exchange-effect.ts'
 import type { ExchangeAppEvent } from '../core/exchange/exchange-event.ts'
 import type { Cid, Root, WantToken } from '../core/ids.ts'
+import { onAbort } from './abort-callbacks.ts'
 import { LightNodeError } from './api.ts'
 
 type Failed = Extract<WantSettled['outcome'] | OutlineSettled['outcome'], { type: 'failed' }>
@@ -102,14 +103,14 @@ export class Wants {
   /** An abort is the core's to answer, so that it can say how far the want came. */
   async #untilSettled<Value>(promise: Promise<Value>, giveUp: () => void, signal?: AbortSignal): Promise<Value> {
     if (signal?.aborted === true) giveUp()
-    signal?.addEventListener('abort', giveUp, { once: true })
+    const endAbort = onAbort(signal, giveUp)
     try {
       return await promise
     } catch (error) {
       giveUp()
       throw error
     } finally {
-      signal?.removeEventListener('abort', giveUp)
+      endAbort()
     }
   }
 }
