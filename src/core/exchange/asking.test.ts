@@ -335,6 +335,54 @@ describe('what is delivered', () => {
     expect(client.deliveredCount).toBe(20)
   })
 
+  test('a peer that repeats one block does not hold the others: they come from another', () => {
+    const { world, client, puppets } = createRig(['liar'])
+    const liar = at(puppets, 0)
+    const blocks = testBlocks(50)
+    for (const { cid } of blocks) client.want(cid)
+    world.run(10)
+    const first = carrying(at(blocks, 0))
+    liar.say(first)
+    world.connect(client, world.computer('honest', { blocks }))
+    for (let count = 0; count < 4; count += 1) {
+      liar.say(first)
+      world.run(limits.SILENCE_MS_MIN / 4)
+    }
+    expect(client.deliveredCount).toBe(50)
+    // Once more than it was asked for may be an accident.
+    expect(client.core.exchangeView()).toMatchObject({ duplicateBlocks: 1, unwantedBlocks: 3 })
+    for (let count = 4; count <= limits.UNWANTED_BLOCKS_MAX; count += 1) liar.say(first)
+    expect(client.warnings).toEqual([expect.stringContaining('unwanted-block')])
+  })
+
+  test('late blocks of a peer that still owes one do not put off that it is silent', () => {
+    const { world, client, puppets } = createRig(['slow'])
+    const blocks = testBlocks(10)
+    const tokens = blocks.map(({ cid }) => client.want(cid))
+    world.run(10)
+    for (const token of tokens.slice(1)) client.cancel(token)
+    world.connect(client, world.computer('honest', { blocks }))
+    for (const block of blocks.slice(1, 5)) {
+      at(puppets, 0).say(carrying(block))
+      world.run(limits.SILENCE_MS_MIN / 4)
+    }
+    world.run(20)
+    expect(client.deliveredCount).toBe(1)
+    expect(client.core.exchangeView()).toMatchObject({ duplicateBlocks: 4, unwantedBlocks: 0 })
+  })
+
+  test('whoever is asked for a block and told to forget it, again and again, may send it as often', () => {
+    const { world, client, puppets } = createRig(['a'])
+    for (let count = 0; count < 5; count += 1) {
+      const token = client.want(BLOCK.cid)
+      world.run(10)
+      client.cancel(token)
+      world.run(10)
+    }
+    for (let count = 0; count < 5; count += 1) at(puppets, 0).say(carrying(BLOCK))
+    expect(client.core.exchangeView()).toMatchObject({ duplicateBlocks: 5, unwantedBlocks: 0 })
+  })
+
   test('what crosses a cancel is late, not a lie', () => {
     const { world, client, puppets } = createRig(['a'])
     const blocks = testBlocks(50)

@@ -26,12 +26,13 @@ test('a text that is no CID has no prefix', () => {
   expect(prefixOf('baaaaaaaaaaaaaaaaaaaa' as Cid)).toBeUndefined()
 })
 
-test('what a peer was asked for lately is remembered, a bounded number of them', () => {
+test('what a peer was asked for lately is remembered, a bounded number of them, each for as often as it may come', () => {
   const recent = new RecentCids()
   const blocks = testBlocks(SETTLED_ASKS_PER_GENERATION_MAX * 2 + 1)
-  for (const { cid } of blocks.slice(0, -1)) recent.add(cid)
-  const isHeld = (index: number): boolean => recent.has(blocks.at(index)?.cid ?? ('' as Cid))
+  for (const { cid } of blocks.slice(0, -1)) recent.add(cid, 2)
+  const isHeld = (index: number): boolean => recent.take(blocks.at(index)?.cid ?? ('' as Cid))
   expect([isHeld(0), isHeld(SETTLED_ASKS_PER_GENERATION_MAX - 1), isHeld(-2)]).toEqual([true, true, true])
-  recent.add(blocks.at(-1)?.cid ?? ('' as Cid))
+  recent.add(blocks.at(-1)?.cid ?? ('' as Cid), 1)
   expect([isHeld(0), isHeld(SETTLED_ASKS_PER_GENERATION_MAX), isHeld(-1)]).toEqual([false, true, true])
+  expect([isHeld(-2), isHeld(-2), isHeld(-1)]).toEqual([true, false, false])
 })

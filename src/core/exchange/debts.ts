@@ -31,7 +31,7 @@ export class Debts {
   /** The peer is told of the want, with the next message. */
   put(want: Want, peer: ExchangePeer, kind: Ask['kind']): Ask {
     const known = want.asks.get(peer)
-    const ask: Ask = known ?? { want, peer, kind, answer: 'none', round: want.round, wasSent: false, askedMs: 0 }
+    const ask: Ask = known ?? { want, peer, kind, answer: 'none', round: want.round, sentCount: 0, askedMs: 0 }
     if (known === undefined) {
       want.asks.set(peer, ask)
       peer.asks.set(want.cid, ask)
@@ -57,10 +57,11 @@ export class Debts {
 
   /** The peer is to forget the want; `hasSent`: it has done so by sending the block. */
   takeBack(ask: Ask, hasSent: boolean): void {
-    const { want, peer, wasSent } = ask
+    const { want, peer, sentCount } = ask
     peer.asks.delete(want.cid)
-    peer.settled.add(want.cid)
-    takeBack(peer, want.cid, wasSent && !hasSent)
+    // As often as it was asked, and once more: a message that failed on its way may have come all the same.
+    peer.settled.add(want.cid, hasSent ? sentCount : sentCount + 1)
+    takeBack(peer, want.cid, sentCount > 0 && !hasSent)
     if (!hasSent) this.#context.dirty.add(peer)
   }
 
@@ -82,7 +83,7 @@ export class Debts {
 /** Since its last progress; but the way there and back, which is no work of the peer's, does not count. */
 function workedMs({ progressMs, fastestMs = 0 }: ExchangePeer, last: Ask | undefined, nowMs: number): number {
   const sinceMs = nowMs - progressMs
-  return last?.wasSent === true ? Math.min(sinceMs, nowMs - last.askedMs - fastestMs) : sinceMs
+  return last !== undefined && last.sentCount > 0 ? Math.min(sinceMs, nowMs - last.askedMs - fastestMs) : sinceMs
 }
 
 /** Many blocks come in one message, within one tick of the clock. */
@@ -92,8 +93,8 @@ const MS_PER_BLOCK_MIN = 0.01
  * The response time, smoothed: it rises fast, for a link that turns out to be slow, and falls slowly.
  * A clock that jumped must not make it useless.
  */
-export function measure({ peer, askedMs, wasSent }: Ask, nowMs: number): void {
-  if (!wasSent) return
+export function measure({ peer, askedMs, sentCount }: Ask, nowMs: number): void {
+  if (sentCount === 0) return
   const tookMs = Math.min(SILENCE_MS_MAX, nowMs - askedMs)
   const beforeMs = peer.responseMs ?? tookMs
   peer.responseMs = beforeMs + (tookMs - beforeMs) / (tookMs > beforeMs ? 2 : 8)

@@ -43,8 +43,8 @@ export interface Ask {
   answer: 'none' | 'have' | 'absent'
   /** The want's round when it was asked. */
   round: number
-  /** It went into a message at least once: taking it back takes a cancel. */
-  wasSent: boolean
+  /** Messages that it went into. One or more: taking it back takes a cancel. */
+  sentCount: number
   askedMs: number
 }
 
@@ -125,6 +125,7 @@ export interface ExchangePeer {
   msPerBlock: number | undefined
   /** It owed something and nothing came: it is asked last until it delivers. */
   isSilent: boolean
+  /** Never falls: whoever sent one is asked last, and helps nobody, for as long as it is connected. */
   unwantedCount: number
   /** It takes over from others no sooner. */
   helpAgainMs: number

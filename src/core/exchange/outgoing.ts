@@ -97,7 +97,7 @@ function takeWants(peer: ExchangePeer, room: Room, nowMs: number): readonly Want
   for (const [cid, ask] of wants) {
     if (!room.take(entrySizeBytes(cid))) break
     wants.delete(cid)
-    ask.wasSent = true
+    ask.sentCount += 1
     ask.askedMs = nowMs
     taken.push({ cid, priority: ask.want.priority, want: ask.kind, sendDontHave: true })
   }

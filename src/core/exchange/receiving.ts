@@ -7,7 +7,8 @@ import type { Ask, ExchangePeer } from './exchange-peer.ts'
 
 /**
  * What a peer's message answers: blocks first, each judged by itself (X3, X4), then what it says of the others.
- * A block that it was never asked for means that it lies or is damaged: what it owes is asked elsewhere at once (X6).
+ * A block that comes once more is counted; it is no progress, or repeating one would hold all the others.
+ * A block that it was never asked for, or that comes more often than it was, means that it lies or is damaged: what it owes is asked elsewhere at once (X6).
  */
 export function receiveAnswers(args: {
   context: ExchangeContext
@@ -18,11 +19,13 @@ export function receiveAnswers(args: {
 }): void {
   const { context, asking, peer, message, nowMs } = args
   const taken = takeBlocks({ context, asking, peer, message })
-  let hasProgressed = taken.blockCount + taken.duplicateCount > 0
+  let hasProgressed = taken.blockCount > 0
   for (const cid of message.dontHaves) if (asking.hasNot(peer, cid, nowMs)) hasProgressed = true
   for (const cid of message.haves) asking.has(peer, cid, nowMs)
   if (hasProgressed) asking.progressed(peer, { last: taken.last, blockCount: taken.blockCount, nowMs })
-  const { unwantedCount, unreadableCount } = taken
+  const { duplicateCount, unwantedCount, unreadableCount } = taken
+  // What comes late is no progress with what is owed, but shows that it is not silent for good.
+  if (duplicateCount > 0 && peer.owedCount === 0) peer.isSilent = false
   if (unwantedCount > 0) {
     const countBefore = peer.unwantedCount
     peer.unwantedCount += unwantedCount
@@ -73,7 +76,7 @@ function takeBlocks(args: {
     if (ask !== undefined) {
       last = ask
       blockCount += 1
-    } else if (peer.settled.has(cid)) duplicateCount += 1
+    } else if (peer.settled.take(cid)) duplicateCount += 1
     else unwantedCount += 1
     if (want === undefined) continue
     asking.deliver(want, bytes, peer)
