@@ -78,6 +78,35 @@ export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pT
   return transports.flatMap((name) => byName[name]())
 }
 
+/**
+ * What a gateway listens on besides WebSockets and TCP, on UDP: WebTransport on `port` and WebRTC-Direct on any free one. What
+ * cannot load, or not listen on this host, is a line in `missing`, and the rest goes on.
+ */
+export async function gatewayRoads(args: { readonly host: string; readonly port: number }): Promise<{
+  readonly listen: readonly string[]
+  readonly missing: readonly string[]
+}> {
+  const { host, port } = args
+  const isIp4 = !host.includes(':')
+  const listen: string[] = []
+  const missing: string[] = []
+  const add = async (name: string, address: string, load: () => Promise<unknown>): Promise<void> => {
+    try {
+      await load()
+      listen.push(address)
+    } catch (error) {
+      const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+      missing.push(`not listening for ${name}: ${reason}`)
+    }
+  }
+  await add('WebTransport', `/ip4/${host}/udp/${port}/quic-v1/webtransport`, async () => {
+    if (!isIp4) throw new Error(`its addon binds IPv4 only, not ${host}`)
+    await (await import('./webtransport-addon.nodejs.ts')).loadWebTransportAddon()
+  })
+  await add('WebRTC', `/${isIp4 ? 'ip4' : 'ip6'}/${host}/udp/0/webrtc-direct`, () => import('./webrtc.nodejs.ts'))
+  return { listen, missing }
+}
+
 async function loadWebTransport(storage: CertificateStorage): ReturnType<LazyRoad['load']> {
   const module = await import('./webtransport.nodejs.ts')
   return module.loadWebTransport(storage)

@@ -1,6 +1,8 @@
 /** WebTransport between two hosts in Node.js, over the addon. */
-import { afterEach, expect, test } from 'vitest'
-import { nodejsTransports } from '../../src/host/transports.nodejs.ts'
+import { afterEach, expect, test, vi } from 'vitest'
+import { certificatesAt, changesAtMs, type CertificateStorage } from '../../src/host/certificate-rotation.nodejs.ts'
+import { gatewayRoads, nodejsTransports } from '../../src/host/transports.nodejs.ts'
+import { loadWebTransportAddon } from '../../src/host/webtransport-addon.nodejs.ts'
 import { ScriptedHost } from './libp2p-scripted.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -31,4 +33,92 @@ test('a host is dialled at its WebTransport address, and both shake hands', asyn
   expect(await alice.saw('handshake-answered')).toMatchObject({ connection })
   alice.host.perform({ type: 'close-connection', connection, reason: 'surplus' })
   await bob.saw('connection-closed')
+})
+
+const storageOf = (stored?: string): CertificateStorage => ({
+  read: async () => stored,
+  write: async (text) => {
+    stored = text
+  },
+})
+
+const certhashesOf = (address: string): readonly string[] => address.match(/(?<=certhash\/)[^/]+/g) ?? []
+
+test('a restart keeps the certificates: an address that was given out is good again', async () => {
+  const transports = nodejsTransports({ transports: ['webtransport'], certificates: storageOf() })
+  const [first, second] = [await start({ transports }), await start({ transports })]
+  expect(certhashesOf(first.address)).toHaveLength(2)
+  expect(certhashesOf(second.address)).toEqual(certhashesOf(first.address))
+  const other = await start()
+  expect(certhashesOf(other.address)).not.toEqual(certhashesOf(first.address))
+})
+
+test('a wrong certificate hash and a wrong peer are refused, and nothing is told', async () => {
+  const [alice, bob, carol] = await Promise.all([start({ listen: [] }), start(), start()])
+  const [bobs, carols] = [certhashesOf(bob.address), certhashesOf(carol.address)]
+  const wrongHash = bobs.reduce((text, hash, index) => text.replace(hash, carols[index] ?? ''), bob.address)
+  expect(await alice.dial(wrongHash)).toMatchObject({ type: 'dial-failed', failure: 'unreachable' })
+  const wrongPeer = bob.address.replace(bob.host.peerId, carol.host.peerId)
+  expect(await alice.dial(wrongPeer)).toMatchObject({
+    type: 'dial-failed',
+    failure: 'wrong-peer',
+    detail: `wrong peer at ${wrongPeer}: expected ${carol.host.peerId}, got ${bob.host.peerId}`,
+  })
+  expect([alice, bob].map((host) => host.count('connection-opened'))).toEqual([0, 0])
+})
+
+test.each(['/', '/.well-known/libp2p-webtransport', '/.well-known/libp2p-webtransport?type=tls'])(
+  'a session for %s is refused',
+  async (path) => {
+    const bob = await start()
+    const addon = await loadWebTransportAddon()
+    const [, port = ''] = /udp\/(\d+)/.exec(bob.address) ?? []
+    const hashes = certhashesOf(bob.address).map((text) => Buffer.from(text.slice(1), 'base64url').subarray(2))
+    const client = addon.NapiClient.withCertificateHashes(hashes)
+    await expect(client.connect(`https://127.0.0.1:${port}${path}`)).rejects.toThrow()
+    expect(bob.count('connection-opened')).toBe(0)
+  },
+)
+
+test('a stop ends every session', async () => {
+  const [alice, bob] = await Promise.all([start({ listen: [] }), start()])
+  const { address } = bob
+  await alice.connect(address)
+  await bob.host.stop()
+  await alice.saw('connection-closed')
+  expect(await alice.dial(address, 2_000)).toMatchObject({ type: 'dial-failed' })
+})
+
+test('a port in use is told in one line', async () => {
+  const bob = await start()
+  const [, port = ''] = /udp\/(\d+)/.exec(bob.address) ?? []
+  await expect(start({ listen: [`/ip4/127.0.0.1/udp/${port}/quic-v1/webtransport`] })).rejects.toThrow(
+    `cannot listen on /ip4/127.0.0.1/udp/${port}/quic-v1/webtransport`,
+  )
+})
+
+test('a certificate that is replaced ends the sessions, and the address that was given out is good at once again', async () => {
+  const certificates = storageOf()
+  const soonMs = 1_000
+  // As if it had been started eleven days ago.
+  const startedMs = Date.now() - (changesAtMs(await certificatesAt(0, storageOf())) - soonMs)
+  await certificatesAt(startedMs, certificates)
+  const bob = await start({ transports: nodejsTransports({ transports: ['webtransport'], certificates }) })
+  const alice = await start({ listen: [] })
+  const { address } = bob
+  await alice.connect(address)
+  await alice.saw('connection-closed')
+  await vi.waitFor(() => expect(certhashesOf(bob.address)[0]).toBe(certhashesOf(address)[1]), 20_000)
+  expect(certhashesOf(bob.address)[1]).not.toBe(certhashesOf(address)[1])
+  await vi.waitFor(async () => expect(await alice.dial(address)).toMatchObject({ type: 'dial-succeeded' }), 20_000)
+})
+
+test('what a gateway listens on by default, and what it cannot with the reason', async () => {
+  const webRtc = '/ip6/::1/udp/0/webrtc-direct'
+  expect(await gatewayRoads({ host: '::1', port: 8645 })).toEqual({
+    listen: [webRtc],
+    missing: ['not listening for WebTransport: its addon binds IPv4 only, not ::1'],
+  })
+  const listen = ['/ip4/127.0.0.1/udp/8645/quic-v1/webtransport', '/ip4/127.0.0.1/udp/0/webrtc-direct']
+  expect(await gatewayRoads({ host: '127.0.0.1', port: 8645 })).toEqual({ listen, missing: [] })
 })
