@@ -119,7 +119,7 @@ export const EXCHANGE_PACKED_BYTES_MAX: number = 2 * 1024 * 1024
 export const BLOCK_BYTES_MAX = 4_000_000
 /** Bitswap reference, "Server features": a longer CID is ignored. */
 export const CID_BYTES_MAX = 168
-/** Outline bytes in one answer: 1,979 transactions of two ids each fit with room to spare. */
+/** Outline bytes in one answer, all but the last of which are as long: 1,979 transactions of two ids each fit with room to spare. */
 export const OUTLINE_BYTES_PER_MESSAGE_MAX: number = 192 * 1024
 /** 16,666 transactions of the least size fill a block: 64 bytes of ids each, a coinbase, and room. */
 export const OUTLINE_BYTES_MAX: number = 2 * 1024 * 1024
@@ -211,9 +211,9 @@ export const SEND_RETRY_MS_MAX = 30_000
 export const OUTLINES_WANTED_MAX = 1_024
 /** Outlines of one peer's asking that are being loaded; as many are asked of one peer at once. */
 export const OUTLINES_PER_PEER_MAX = 4
-/** A peer that has not answered after this gets another one beside it. */
+/** A peer that was asked this long ago and is not done gets another one beside it. */
 export const OUTLINE_HEDGE_MS = 1_500
-/** One part of an outline, at 100 kbit/s. */
+/** One part of an outline, at 100 kbit/s; from the first request on a peer has as often this as there are parts. */
 export const OUTLINE_TIMEOUT_MS = 18_000
 /** Request numbers from here on are outlines', below are sync's. */
 export const OUTLINE_REQUEST_FIRST: number = 2 ** 31

@@ -6,6 +6,7 @@ import type { ConnectionId, PeerId, RequestId, Root, WantToken } from '../ids.ts
 import {
   ABANDONED_REQUESTS_PER_PEER_MAX,
   OUTLINE_BYTES_MAX,
+  OUTLINE_BYTES_PER_MESSAGE_MAX,
   OUTLINE_HEDGE_MS,
   OUTLINE_REQUEST_FIRST,
   OUTLINE_TIMEOUT_MS,
@@ -44,6 +45,8 @@ interface OutlineAsk {
   readonly peer: OutlinePeer
   connection: ConnectionId
   request: RequestId
+  /** For the first part. */
+  askedMs: number
   /** What came so far, in order; bounded by OUTLINE_BYTES_MAX. */
   readonly parts: Uint8Array[]
   receivedBytes: number
@@ -158,18 +161,20 @@ export class OutlineAsking {
     const connection = this.#options.connectionOf(peer.id)
     assert(connection !== undefined, 'only ready peers are asked')
     const request = this.#nextRequest as RequestId
-    const ask: OutlineAsk = { wanted, peer, connection, request, parts: [], receivedBytes: 0, totalBytes: undefined }
+    const nothing = { parts: [], receivedBytes: 0, totalBytes: undefined }
+    const ask: OutlineAsk = { wanted, peer, connection, request, askedMs: nowMs, ...nothing }
     wanted.asked.add(peer.id)
     wanted.asks.add(ask)
-    this.#send(ask, nowMs)
+    this.#late.set(ask, nowMs + OUTLINE_TIMEOUT_MS)
+    // Not for each part: who sends part after part does not keep the others from being asked.
+    this.#slow.set(wanted, nowMs + OUTLINE_HEDGE_MS)
+    this.#send(ask)
   }
 
   /** The first part, or the next. */
-  #send(ask: OutlineAsk, nowMs: number): void {
+  #send(ask: OutlineAsk): void {
     ask.request = this.#nextRequest++ as RequestId
     ask.peer.asks.set(ask.request, ask)
-    this.#late.set(ask, nowMs + OUTLINE_TIMEOUT_MS)
-    this.#slow.set(ask.wanted, nowMs + OUTLINE_HEDGE_MS)
     const { connection, request, receivedBytes: fromByte } = ask
     const message = { type: 'get-block-outline', request, root: ask.wanted.root, fromByte } as const
     this.#options.effects.push({ type: 'send-message', connection, message })
@@ -183,23 +188,25 @@ export class OutlineAsking {
       this.#saidNo(ask, nowMs)
       return
     }
-    const receivedBytes = ask.receivedBytes + bytes.length
     const isConsistent = totalBytes <= OUTLINE_BYTES_MAX && totalBytes === (ask.totalBytes ?? totalBytes)
-    if (!isConsistent || bytes.length === 0 || receivedBytes > totalBytes) {
-      this.#lied(
-        ask,
-        `expected the rest of ${ask.totalBytes ?? 'an outline'}, got ${bytes.length} of ${totalBytes}`,
-        nowMs,
-      )
+    // Nothing less, so that an outline comes in a few parts.
+    const partBytes = Math.min(OUTLINE_BYTES_PER_MESSAGE_MAX, totalBytes - ask.receivedBytes)
+    if (!isConsistent || bytes.length !== partBytes) {
+      const expected = `expected ${partBytes} bytes of ${ask.totalBytes ?? `at most ${OUTLINE_BYTES_MAX}`}`
+      this.#lied(ask, `${expected}, got ${bytes.length} of ${totalBytes}`, nowMs)
       return
     }
+    if (ask.totalBytes === undefined) {
+      const partCount = Math.ceil(totalBytes / OUTLINE_BYTES_PER_MESSAGE_MAX)
+      this.#late.set(ask, ask.askedMs + partCount * OUTLINE_TIMEOUT_MS)
+    }
     ask.parts.push(bytes)
-    ask.receivedBytes = receivedBytes
+    ask.receivedBytes += bytes.length
     ask.totalBytes = totalBytes
-    if (receivedBytes === totalBytes) this.#whole(ask, nowMs)
+    if (ask.receivedBytes === totalBytes) this.#whole(ask, nowMs)
     else {
       ask.connection = this.#options.connectionOf(peerId) ?? ask.connection
-      this.#send(ask, nowMs)
+      this.#send(ask)
     }
   }
 
@@ -291,6 +298,7 @@ export class OutlineAsking {
   }
 
   shift(byMs: number): void {
+    for (const ask of this.#late.keys()) ask.askedMs += byMs
     this.#late.shift(byMs)
     this.#slow.shift(byMs)
   }

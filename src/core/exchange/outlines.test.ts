@@ -7,7 +7,8 @@ import { toRequestId, type RequestId } from '../ids.ts'
 import * as limits from '../limits.ts'
 
 const ROOT = REGTEST.genesis
-const OUTLINE = Uint8Array.from({ length: limits.OUTLINE_BYTES_PER_MESSAGE_MAX * 2 + 5 }, (_, index) => index % 251)
+const OUTLINE_PART = limits.OUTLINE_BYTES_PER_MESSAGE_MAX
+const OUTLINE = Uint8Array.from({ length: OUTLINE_PART * 2 + 5 }, (_, index) => index % 251)
 
 /** An outline is right when it is this one. */
 const CHAIN: Chain = {
@@ -122,6 +123,32 @@ describe('asking', () => {
     expect(client.warnings).toEqual([expect.stringContaining('unasked')])
   })
 
+  test('a peer that sends one part after another gets another beside it as soon as one that sends none', () => {
+    const { world, client, puppets } = createRig(['slow', 'b'])
+    client.wantOutline(ROOT)
+    const [slow, other] = puppets
+    if (slow === undefined || other === undefined) throw new Error('expected peers')
+    world.run(limits.OUTLINE_HEDGE_MS - 20)
+    answer(slow, only(asked(slow)))
+    expect(asked(other)).toEqual([])
+    world.run(50)
+    expect(asked(other)).toHaveLength(1)
+  })
+
+  test('the time for an outline is that of its parts; who takes longer is asked no more', () => {
+    const { world, client, puppets } = createRig(['slow'])
+    const token = client.wantOutline(ROOT)
+    const slow = only(puppets)
+    // Three parts.
+    world.run(limits.OUTLINE_TIMEOUT_MS - 20)
+    answer(slow, only(asked(slow)))
+    world.run(2 * limits.OUTLINE_TIMEOUT_MS - 20)
+    answer(slow, only(asked(slow)))
+    expect(client.outlinesSettled.get(token)).toBeUndefined()
+    world.run(50)
+    expect(client.outlinesSettled.get(token)).toMatchObject({ code: 'not-served' })
+  })
+
   test('a wrong outline is a strike, and the next peer is asked', () => {
     const { world, client, puppets } = createRig(['liar', 'b'])
     const token = client.wantOutline(ROOT)
@@ -140,6 +167,9 @@ describe('asking', () => {
   test.each([
     { what: 'an empty part', totalBytes: 10, bytes: 0 },
     { what: 'more than the whole', totalBytes: 10, bytes: 11 },
+    { what: 'less than the whole in the last part', totalBytes: 10, bytes: 9 },
+    { what: 'a part that is not as long as it may be', totalBytes: 300_000, bytes: OUTLINE_PART - 1 },
+    { what: 'a part that is longer than it may be', totalBytes: 300_000, bytes: OUTLINE_PART + 1 },
     { what: 'a whole beyond all bounds', totalBytes: limits.OUTLINE_BYTES_MAX + 1, bytes: 10 },
   ])('$what is a strike', ({ totalBytes, bytes }) => {
     const { world, client, puppets } = createRig(['liar'])
