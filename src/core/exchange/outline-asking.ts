@@ -35,6 +35,8 @@ interface Wanted {
   readonly root: Root
   /** Bounded by the ready peers. */
   readonly asked: Set<PeerId>
+  /** Of those, whose connection failed while it was asked. */
+  readonly failed: Set<PeerId>
   absentCount: number
   /** Under way: one, and one more for each that is slow. */
   readonly asks: Set<OutlineAsk>
@@ -84,7 +86,7 @@ export class OutlineAsking {
 
   request({ token, root }: OutlineRequested, nowMs: number): void {
     if (this.#wanted.has(token)) return
-    const wanted: Wanted = { token, root, asked: new Set(), absentCount: 0, asks: new Set() }
+    const wanted: Wanted = { token, root, asked: new Set(), failed: new Set(), absentCount: 0, asks: new Set() }
     if (this.#options.content === undefined) {
       this.#fail(wanted, 'not-served', 'this chain has no outlines')
     } else if (this.#wanted.size >= OUTLINES_WANTED_MAX) {
@@ -275,11 +277,13 @@ export class OutlineAsking {
     for (const ask of [...(peer?.asks.values() ?? [])]) this.#over(ask, 'abandoned', nowMs)
   }
 
-  /** What was asked by this connection, or by a stream of its that broke, is lost; whom it was asked of may be asked again. */
+  /** What was asked by this connection, or by a stream of its that broke, is lost; whom it was asked of may be asked once more. */
   connectionFailed(id: PeerId, connection: ConnectionId, nowMs: number): void {
     for (const ask of [...(this.#peers.get(id)?.asks.values() ?? [])]) {
       if (ask.connection !== connection) continue
-      ask.wanted.asked.delete(id)
+      const { asked, failed } = ask.wanted
+      if (!failed.has(id)) asked.delete(id)
+      failed.add(id)
       this.#over(ask, 'abandoned', nowMs)
     }
   }

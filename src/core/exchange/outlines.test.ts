@@ -231,6 +231,23 @@ describe('asking', () => {
   })
 })
 
+test('a peer that breaks its sync stream at each request is asked once more, then the next is', () => {
+  const { world, client, puppets } = createRig(['liar', 'b'])
+  client.wantOutline(ROOT)
+  const [liar, other] = puppets
+  if (liar === undefined || other === undefined) throw new Error('expected peers')
+  const connection = client.core.exchangeView().peers.get(liar.peer)?.connection
+  if (connection === undefined) throw new Error('expected a connection')
+  for (let count = 0; count < 2; count += 1) {
+    world.run(20)
+    expect(asked(liar)).toHaveLength(1)
+    client.handle({ type: 'sync-stream-failed', connection, failure: 'closed' })
+  }
+  world.run(20)
+  expect(asked(liar)).toEqual([])
+  expect(asked(other)).toHaveLength(1)
+})
+
 describe('serving', () => {
   test('light nodes fetch an outline from one another', () => {
     const world = new World()
