@@ -106,6 +106,7 @@ export class Ledger<Peer> {
     this.unknown.add(entry)
     this.#awaited.add(entry)
     this.#lowest?.push(entry)
+    this.#compactLowest()
     return entry
   }
 
@@ -117,6 +118,7 @@ export class Ledger<Peer> {
     this.#absent.delete(entry.cid)
     if (this.size >= LEDGER_WANTS_GUARANTEED) this.#pool.usedCount -= 1
     if (this.size < LEDGER_WANTS_GUARANTEED / 2) this.#lowest = undefined
+    this.#compactLowest()
   }
 
   /** Everything but `gone`, which is `remove`. */
@@ -135,6 +137,7 @@ export class Ledger<Peer> {
       this.#absent.delete(entry.cid)
       this.#present.set(entry.cid, entry)
     }
+    this.#compactLowest()
     if (state === 'unknown') this.unknown.add(entry)
     if (isAwaited(state)) this.#awaited.add(entry)
     if (state !== 'queued') return
@@ -176,12 +179,21 @@ export class Ledger<Peer> {
   }
 
   #lowestPriority(): LedgerEntry<Peer> | undefined {
-    if (this.#lowest === undefined || this.#lowest.size > 2 * this.size + HEAP_GARBAGE_MIN) {
-      this.#lowest = new Heap((entry, other) => goesBefore(other, entry))
-      for (const entry of this.#present.values()) this.#lowest.push(entry)
+    const lowest = (this.#lowest ??= this.#evictable())
+    while (lowest.top !== undefined && !isEvictable(lowest.top)) lowest.pop()
+    return lowest.top
+  }
+
+  #compactLowest(): void {
+    if (this.#lowest !== undefined && this.#lowest.size > 2 * this.size + HEAP_GARBAGE_MIN) {
+      this.#lowest = this.#evictable()
     }
-    while (this.#lowest.top !== undefined && !isEvictable(this.#lowest.top)) this.#lowest.pop()
-    return this.#lowest.top
+  }
+
+  #evictable(): Heap<LedgerEntry<Peer>> {
+    const heap = new Heap<LedgerEntry<Peer>>((entry, other) => goesBefore(other, entry))
+    for (const entry of this.#present.values()) if (isEvictable(entry)) heap.push(entry)
+    return heap
   }
 
   clear(): void {

@@ -124,6 +124,7 @@ export class SendBudget {
 
   shift(byMs: number): void {
     for (const [peer, sinceMs] of this.#borrowers) this.#borrowers.set(peer, sinceMs + byMs)
+    this.#order.retain(() => false)
     for (const [peer, waiting] of [...this.#waiting]) {
       const shifted = { ...waiting, sinceMs: waiting.sinceMs + byMs }
       this.#waiting.set(peer, shifted)
