@@ -8,7 +8,7 @@ import { importCommand } from './import-command.ts'
 import { proofCommand } from './proof-command.ts'
 import { startCommand } from './start-command.ts'
 import { statusCommand } from './status-command.ts'
-import { createTerminal, type Terminal } from './terminal.ts'
+import { createTerminal, isReaderGone, type Terminal } from './terminal.ts'
 import { verifyCommand } from './verify-command.ts'
 import { verifyProofCommand } from './verify-proof-command.ts'
 
@@ -48,9 +48,11 @@ Example
 
 /** Runs the process's command line and sets its exit code. Never rejects. */
 export async function runProgram(args: readonly string[]): Promise<void> {
-  // A reader that went away (`| head`) is no error: there is nobody left to tell.
+  // A reader that went away (`| head`) is no error, and no reason to leave work undone: there is nobody left to tell.
   for (const output of [process.stdout, process.stderr]) {
-    output.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 2))
+    output.on('error', (error) => {
+      if (!isReaderGone(error)) process.exit(2)
+    })
   }
   const terminal = createTerminal({ stdout: process.stdout, stderr: process.stderr, environment: process.env })
   // Node.js would end with 1, which says that the data is bad.

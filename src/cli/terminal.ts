@@ -53,3 +53,9 @@ export function createTerminal(options: {
     },
   }
 }
+
+/** Whether an output failed because nobody reads it any more. */
+export function isReaderGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED'
+}

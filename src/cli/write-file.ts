@@ -1,6 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CommandError, oneLine, systemCode } from './command-error.ts'
+import { isReaderGone } from './terminal.ts'
 
 /** Replaces the file at `path` in one step when all is written; "-" is standard output. Throws `CommandError` 2. */
 export async function writeOut(path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
@@ -10,9 +11,13 @@ export async function writeOut(path: string, chunks: AsyncIterable<Uint8Array> |
 
 async function writeOutput(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) {
-    await new Promise<void>((resolve, reject) => {
-      process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()))
+    const isGone = await new Promise<boolean>((resolve, reject) => {
+      process.stdout.write(chunk, (error) => {
+        if (error instanceof Error && !isReaderGone(error)) reject(error)
+        else resolve(error instanceof Error)
+      })
     })
+    if (isGone) return
   }
 }
 
