@@ -22,7 +22,7 @@ Usage
   asked for by root whose header is not stored; by height its header must be, or come from the peers.
 
 Flags
-  --out FILE         writes the block's bytes, in one step; "-" is standard output
+  --out FILE         writes the block's bytes, in one step, over FILE if it is there; "-" is standard output
 ${FETCH_HELP}
   --json             the result as one JSON object, values in satoshi
   --help             this text

@@ -56,5 +56,5 @@ export function parseBlockFlags(flags: Flags): BlockFlags {
 export function parseBlockStore(flags: Flags): number | undefined {
   const text = flags.text('block-store')
   // 1 TiB and more is not meant.
-  return text === undefined ? undefined : MEBIBYTE * parseWhole({ flag: 'block-store', text, min: 0, max: MEBIBYTE })
+  return text === undefined ? undefined : MEBIBYTE * parseWhole({ flag: 'block-store', text, min: 1, max: MEBIBYTE })
 }

@@ -5,7 +5,7 @@ import { BLOCK_STORE_FLAGS, BLOCK_STORE_HELP, CHAIN_AND_DATA_HELP, parseBlockFla
 import type { Call, Command } from './command.ts'
 import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
 import { failedStep, withLightNode } from './light-node-call.ts'
-import { formatCount } from './progress-line.ts'
+import { formatCount, formatNumber } from './progress-line.ts'
 
 /** BIP 141: 4,000,000 weight units, and a byte weighs one at least. */
 const BLOCK_BYTES_MAX = 4_000_000
@@ -19,8 +19,9 @@ Usage
   rushlight import-block FILE… [--chain CHAIN] [--data DIR] [--json]
 
   Each FILE holds one block as it goes over Bitcoin's network and nothing else (what bitcoin-cli getblock ROOT 0 prints,
-  as bytes). Its transactions and witnesses are checked against what its header commits to. The first bad file ends the
-  command and leaves nothing in the data folder; the files before it stay. An imported block is never evicted.
+  as bytes). Its header's proof of work is checked, and its transactions and witnesses against what the header commits
+  to. The first bad file ends the command and leaves nothing in the data folder; the files before it stay. An imported
+  block is never evicted.
 
 Flags
 ${CHAIN_AND_DATA_HELP}
@@ -78,10 +79,10 @@ async function assertBlockFile(path: string): Promise<void> {
   const expected = `${path}: expected a file of one block`
   const found = await stat(path).catch((error: unknown) => {
     const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CommandError(1, `${expected}, found no such file`)
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CommandError(2, `${expected}, found no such file`)
     throw new CommandError(2, `${path} cannot be read: ${oneLine(error)}`)
   })
-  if (found.isDirectory()) throw new CommandError(1, `${expected}, got a directory`)
+  if (found.isDirectory()) throw new CommandError(2, `${expected}, got a directory`)
   if (found.size > BLOCK_BYTES_MAX) {
     throw new CommandError(1, `${expected}, at most ${BLOCK_BYTES_MAX} bytes, got ${found.size}`)
   }
@@ -104,5 +105,5 @@ function toLine({ root, height, isOnBestChain, transactionCount, sizeBytes }: Im
     height === undefined
       ? 'height unknown as its header is not stored'
       : `height ${height}${isOnBestChain ? '' : ' on a side branch'}`
-  return `imported block ${root}, ${place}, ${formatCount(transactionCount)} transactions, ${formatCount(sizeBytes)} bytes`
+  return `imported block ${root}, ${place}, ${formatNumber(transactionCount, 'transaction')}, ${formatCount(sizeBytes)} bytes`
 }

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { ContentError, createLightNode, LightNodeError, type LightNode } from '../nodejs.ts'
+import { ContentError, createLightNode, LightNodeError, StoreError, type LightNode, type Log } from '../nodejs.ts'
 import type { BlockFlags } from './block-flags.ts'
 import { CommandError, oneLine } from './command-error.ts'
 import { progressLine } from './event-lines.ts'
+import { logTo } from './log-line.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A light node for one command, and what it was made of. */
@@ -47,7 +48,12 @@ async function openLightNode(args: {
 }): Promise<Pick<LightNodeCall, 'lightNode' | 'hasFolder'>> {
   const { flags, hasFolder, terminal } = args
   const { chain, peers, directory, blockStoreBytesMax } = flags
-  const options = { chain, peers, ...(blockStoreBytesMax === undefined ? {} : { blockStoreBytesMax }) }
+  const options = {
+    chain,
+    peers,
+    logger: logFaults(terminal),
+    ...(blockStoreBytesMax === undefined ? {} : { blockStoreBytesMax }),
+  }
   if (!hasFolder) return { lightNode: await createLightNode({ ...options, store: 'memory' }), hasFolder }
   try {
     return { lightNode: await createLightNode({ ...options, store: { directory } }), hasFolder }
@@ -55,6 +61,15 @@ async function openLightNode(args: {
     if (!(error instanceof LightNodeError) || error.code !== 'store-locked' || peers.length === 0) throw error
     terminal.log(`rushlight: ${oneLine(error)}; asking the peers alone`)
     return { lightNode: await createLightNode({ ...options, store: 'memory' }), hasFolder: false }
+  }
+}
+
+/** What is lost or cannot be kept, or is odd about a peer. Who was not reached is told where nobody was. */
+function logFaults(terminal: Terminal): Log {
+  const log = logTo(terminal)
+  return (event, fields) => {
+    const isFault = event === 'block-dropped' || (event === 'warning' && fields?.['code'] !== 'dial-failed')
+    if (isFault) log(event, fields)
   }
 }
 
@@ -171,6 +186,9 @@ export function failedStep(error: unknown): string | undefined {
 
 function commandErrorOf(error: LightNodeError): CommandError {
   const isBadData = error.code === 'invalid-block' || error.code === 'invalid-proof' || error.code === 'hash-mismatch'
-  const advice = error.code === 'quota-exceeded' ? '; --block-store allows more' : ''
+  // Our own cap was reached, and not the system's: that has a cause.
+  const isOurCap =
+    error.code === 'quota-exceeded' && error.cause instanceof StoreError && error.cause.cause === undefined
+  const advice = isOurCap ? '; --block-store allows more' : ''
   return new CommandError(isBadData ? 1 : 2, `${oneLine(error)}${advice}`, { cause: error })
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createProgress, formatDuration, formatProgress } from './progress-line.ts'
+import { createProgress, formatDuration, formatNumber, formatProgress } from './progress-line.ts'
 
 test('a progress line says how far, how fast and how long still', () => {
   expect(formatProgress({ verb: 'syncing', done: 250_000, total: 1_000_000, perSecond: 50_000 })).toBe(
@@ -41,4 +41,9 @@ test('progress is shown five times a second at most and taken away at the end', 
   nowMs += 300
   expect(progress.finish()).toEqual({ perSecond: 600 })
   expect(shown).toEqual(['importing 300 of 1,000 headers (30 %), 1,500 headers/s, 1 s left', undefined])
+})
+
+test('one is no plural', () => {
+  const counts = [0, 1, 2, 1_979].map((count) => formatNumber(count, 'output'))
+  expect(counts).toEqual(['0 outputs', '1 output', '2 outputs', '1,979 outputs'])
 })

@@ -54,3 +54,8 @@ export function createProgress(options: {
     },
   }
 }
+
+/** `1 output`, `1,979 outputs`. */
+export function formatNumber(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
+}

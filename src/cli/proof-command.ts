@@ -4,7 +4,7 @@ import { FETCH_FLAGS, FETCH_HELP, parseBlockFlags } from './block-flags.ts'
 import type { Call, Command } from './command.ts'
 import { CommandError, type ExitCode } from './command-error.ts'
 import { fetchContent, withLightNode } from './light-node-call.ts'
-import { formatCount } from './progress-line.ts'
+import { formatCount, formatNumber } from './progress-line.ts'
 import { writeOut } from './write-file.ts'
 
 export const proofCommand: Command = {
@@ -19,7 +19,8 @@ Usage
   has the proof can check it with rushlight verify-proof, or verifyTransaction of the library, and needs nothing else.
 
 Flags
-  --out FILE         writes the proof's bytes, or with --json its JSON, in one step
+  --out FILE         writes the proof's bytes, or with --json its JSON, in one step, over FILE if it is there; "-" is
+                     standard output
 ${FETCH_HELP}
   --json             the proof as one JSON object
   --help             this text
@@ -70,7 +71,7 @@ function transactionLines(transaction: TransactionRecord): readonly string[] {
   const total = outputs.reduce((sum, { value }) => sum + value, 0n)
   return [
     `transaction  ${txid}`,
-    `             ${formatCount(sizeBytes)} bytes, ${formatCount(outputs.length)} outputs, ${formatCoins(total)} BTC`,
+    `             ${formatCount(sizeBytes)} bytes, ${formatNumber(outputs.length, 'output')}, ${formatCoins(total)} BTC`,
     `block        ${root}, index ${index}`,
     `height       ${placeWords(transaction)}`,
     `proof        ${formatCount(encodeTransactionProof(proof).length)} bytes; --out FILE keeps them, --json prints it as JSON`,

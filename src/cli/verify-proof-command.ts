@@ -12,7 +12,7 @@ import { CHAIN_AND_DATA_HELP, parseBlockFlags, type BlockFlags } from './block-f
 import type { Call, Command } from './command.ts'
 import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
 import { withLightNode } from './light-node-call.ts'
-import { formatCount } from './progress-line.ts'
+import { formatCount, formatNumber } from './progress-line.ts'
 import { workHex } from './status-json.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -27,8 +27,8 @@ export const verifyProofCommand: Command = {
 Usage
   rushlight verify-proof FILE [--chain CHAIN] [--data DIR] [--json]
 
-  FILE holds what rushlight proof wrote, as bytes or as JSON. The check needs nothing but the proof; where the data folder
-  holds headers, it also says whether the block is on the verified best chain.
+  FILE holds what rushlight proof wrote, as bytes or as JSON. The check needs nothing but the proof, and the least work that
+  CHAIN ever asks for; where the data folder holds headers, it also says whether the block is on the verified best chain.
 
 Flags
 ${CHAIN_AND_DATA_HELP}
@@ -70,8 +70,8 @@ async function readProofFile(path: string): Promise<Uint8Array> {
   const expected = `${path}: expected a proof of rushlight proof`
   const bytes = await readFile(path).catch((error: unknown) => {
     const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CommandError(1, `${expected}, found no such file`)
-    if (code === 'EISDIR') throw new CommandError(1, `${expected}, got a directory`)
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CommandError(2, `${expected}, found no such file`)
+    if (code === 'EISDIR') throw new CommandError(2, `${expected}, got a directory`)
     throw new CommandError(2, `${path} cannot be read: ${oneLine(error)}`)
   })
   if (bytes.length <= PROOF_FILE_BYTES_MAX) return new Uint8Array(bytes)
@@ -118,7 +118,7 @@ function verifiedLines(chain: string, verified: VerifiedTransaction, place: Plac
   return [
     'the proof holds',
     `transaction  ${txid}`,
-    `             ${formatCount(sizeBytes)} bytes, ${formatCount(outputs.length)} outputs, ${formatCoins(total)} BTC`,
+    `             ${formatCount(sizeBytes)} bytes, ${formatNumber(outputs.length, 'output')}, ${formatCoins(total)} BTC`,
     `block        ${blockRoot}, index ${index}`,
     `height       ${typeof place === 'string' ? `unknown: ${place}` : placeWords(place)} (${chain})`,
     `shown        the block with this header holds this very transaction at this index; a forger would have had to make about ${formatCount(Number(work))} hashes`,

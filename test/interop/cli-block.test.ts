@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { dataPath, testWithData } from '../data-folder.ts'
 import { largeBlock, smallBlocks } from '../real-blocks.ts'
+import { syntheticBlock } from '../synthetic-block.ts'
 import { Program, run, temporaryFolder } from './cli-program.ts'
 
 const ROOT_170 = '00000000d1145790a8694403d4063f323d499e655c83426834d4ce2f8dd4a2ee'
@@ -90,17 +91,53 @@ describe('in the data folder', () => {
     expect(existsSync(fresh)).toBe(false)
   })
 
+  testWithData('a block without proof of work is none, whatever is in it', async () => {
+    const folder = temporaryFolder()
+    const [bad, fresh] = [join(folder, 'bad.bin'), join(folder, 'fresh')]
+    const bytes = largeBlock('mainnet-363703-219e0a14')
+    bytes[77] = (bytes[77] ?? 0) ^ 1
+    writeFileSync(bad, bytes)
+    const { exitCode, stdout, stderr } = await run(['import-block', bad, '--data', fresh])
+    expect([exitCode, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/^rushlight: [^\n]*bad\.bin: no valid block, header-work: expected [^\n]* got [^\n]*\n$/)
+    expect(existsSync(fresh)).toBe(false)
+  })
+
+  testWithData('a reader that goes away in the middle leaves no block undone', async () => {
+    const { folder, data } = await prepare()
+    const files = smallBlocks()
+      .slice(0, 20)
+      .map((bytes, index) => {
+        const file = join(folder, `${index + 1}.bin`)
+        writeFileSync(file, bytes)
+        return file
+      })
+    const program = new Program(['import-block', ...files, ...data])
+    program.closeOutput()
+    expect(await program.ended).toMatchObject({ exitCode: 0, stderr: '' })
+    expect((await run(['block', '20', ...data])).exitCode).toBe(0)
+  })
+
+  testWithData('a damaged file of blocks is set aside, and the command says so', async () => {
+    const { folder, data, file170 } = await prepare()
+    const path = join(folder, 'data', 'blocks.sqlite')
+    writeFileSync(path, 'no file of blocks '.repeat(1_000))
+    const { exitCode, stdout, stderr } = await run(['import-block', file170, ...data])
+    expect([exitCode, stdout.split('\n').length]).toEqual([0, 2])
+    expect(stderr).toMatch(/^\S+ block-dropped detail="[^\n]*blocks\.sqlite is damaged[^\n]*"\n$/)
+  })
+
   test('a file that cannot be a block is refused before anything is opened', async () => {
     const folder = temporaryFolder()
     const large = join(folder, 'large')
     writeFileSync(large, new Uint8Array(4_000_001))
-    for (const [path, why] of [
-      [join(folder, 'missing'), 'found no such file'],
-      [folder, 'got a directory'],
-      [large, 'at most 4000000 bytes, got 4000001'],
+    for (const [path, code, why] of [
+      [join(folder, 'missing'), 2, 'found no such file'],
+      [folder, 2, 'got a directory'],
+      [large, 1, 'at most 4000000 bytes, got 4000001'],
     ] as const) {
       const { exitCode, stderr } = await run(['import-block', path, '--data', join(folder, 'data')])
-      expect([exitCode, stderr]).toEqual([1, `rushlight: ${path}: expected a file of one block, ${why}\n`])
+      expect([exitCode, stderr]).toEqual([code, `rushlight: ${path}: expected a file of one block, ${why}\n`])
     }
     expect(existsSync(join(folder, 'data'))).toBe(false)
   })
@@ -113,6 +150,9 @@ describe('in the data folder', () => {
     expect(exitCode).toBe(2)
     expect(stderr).toMatch(/^rushlight: [^\n]*; --block-store allows more\n$/)
     expect((await run(['block', LARGE_ROOT, ...data])).exitCode).toBe(2)
+    const none = await run(['import-block', large, '--block-store', '0', ...data])
+    expect(none.exitCode).toBe(2)
+    expect(none.stderr).toMatch(/^rushlight: --block-store: expected a whole number from 1 to [^\n]*\n$/)
   })
 })
 
@@ -164,6 +204,21 @@ describe('proofs', () => {
     })
     await Promise.all(checks)
   })
+})
+
+test('a proof with less work than its chain ever asks for fails there, and holds on its own', async () => {
+  const folder = temporaryFolder()
+  const data = ['--chain', 'bitcoin:regtest', '--data', join(folder, 'data')]
+  const block = join(folder, 'block')
+  writeFileSync(block, syntheticBlock([]))
+  const [, root = ''] = /block ([0-9a-f]{64})/.exec((await run(['import-block', block, ...data])).stdout) ?? []
+  const proof = join(folder, 'proof')
+  expect((await run(['proof', root, '0', '--out', proof, ...data])).exitCode).toBe(0)
+  const own = await run(['verify-proof', proof, ...data])
+  expect(own.exitCode).toBe(0)
+  const other = await run(['verify-proof', proof, '--chain', 'bitcoin:mainnet', '--data', join(folder, 'none')])
+  expect([other.exitCode, other.stdout]).toEqual([1, ''])
+  expect(other.stderr).toMatch(/^rushlight: [^\n]*: the proof fails at header-work: expected [^\n]* got 207fffff\n$/)
 })
 
 describe('from a gateway', () => {
