@@ -7,8 +7,8 @@ const message = (): ProtobufWriter => new ProtobufWriter()
 
 test('what is said is what Circuit Relay v2 asks for', () => {
   expect(hex(encodeReserve())).toBe('0800')
-  expect(hex(encodeConnect(Uint8Array.of(7, 8)))).toBe('0801' + '1204' + '0a020708')
-  expect(hex(encodeStopStatus(100))).toBe('0801' + '2064')
+  expect(hex(encodeConnect(Uint8Array.of(7, 8)))).toBe('080112040a020708')
+  expect(hex(encodeStopStatus(100))).toBe('08012064')
 })
 
 test('a place is told with its time and the addresses, at most 16 of them; what we do not use is skipped', () => {
