@@ -8,7 +8,8 @@ import type { Ask, ExchangePeer } from './exchange-peer.ts'
 /**
  * What a peer's message answers: blocks first, each judged by itself (X3, X4), then what it says of the others.
  * A block that comes once more is counted; it is no progress, or repeating one would hold all the others.
- * A block that it was never asked for, or that comes more often than it was, means that it lies or is damaged: what it owes is asked elsewhere at once (X6).
+ * A block that it was never asked for, or that comes more often than it was, means that it lies or is damaged: what it owes
+ * is asked elsewhere at once (X6).
  */
 export function receiveAnswers(args: {
   context: ExchangeContext
