@@ -36,7 +36,7 @@ test.each<[string, readonly string[], string]>([
   ['two files', ['verify', 'one', 'two'], 'unexpected argument "two"'],
   ['a port out of range', ['start', '--port', '65536'], '"65536"'],
   ['a peer that is no address', ['start', '--peer', 'example.org'], '"example.org"'],
-  ['a Bitcoin peer', ['start', '--bitcoin-peer', '127.0.0.1:8333'], '--bitcoin-peer'],
+  ['a Bitcoin peer that is no address', ['start', '--bitcoin-peer', 'node.example:0'], '--bitcoin-peer: expected HOST'],
   ['a proxy that is no address range', ['start', '--trusted-proxy', 'everybody'], '"everybody"'],
   ['a practice flag without --dev', ['start', '--reorg-every', '5'], '--reorg-every: expected --dev'],
   ['a practice chain on mainnet', ['start', '--dev', '--chain', 'bitcoin:mainnet'], '--dev: expected'],
