@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What a developer sees of Rushlight: the same in a tab and in Node.js. */
 import type { Chain, Head, HeaderRecord, HeaderSummary } from '../core/chain.ts'
 import type { TransactionProof, TransactionSummary, VerifiedTransaction } from '../core/content.ts'
@@ -90,11 +91,14 @@ export interface LightNode extends AsyncDisposable {
   getTransaction(place: TransactionPlace, options?: { readonly signal?: AbortSignal }): Promise<TransactionRecord>
   /**
    * Checks a proof and looks its block up in the verified headers. Throws `LightNodeError('invalid-proof')` with the step
-   * that failed. A proof shows that the transaction is in that block; `isOnBestChain` that the block counts, as of now; nothing
+   * that failed, such as a target easier than the chain's easiest. A proof shows that the transaction is in that block; `isOnBestChain` that the block counts, as of now; nothing
    * shows that an output is still unspent.
    */
   verifyTransaction(proof: TransactionProof): VerifiedTransaction & BlockPlace
-  /** Takes a block apart and keeps its parts, pinned, for every peer that asks. Rejects with `invalid-block`. */
+  /**
+   * Takes a block apart and keeps its parts, pinned, for every peer that asks. Rejects with `invalid-block`: its header must
+   * have proof of work that the chain could ask for, and its transactions be those of the header.
+   */
   importBlock(bytes: Uint8Array): Promise<ImportedBlock>
   /** Whether the block of that CID is here. Asks nobody. */
   has(cid: string): Promise<boolean>

@@ -64,6 +64,7 @@ export class ContentAccess {
 
   async putBytes(text: string, bytes: Uint8Array): Promise<void> {
     const cid = checkedCid(text)
+    checkBytes(bytes)
     if (bytes.length > BLOCK_BYTES_MAX) {
       throw new LightNodeError('block-too-large', `expected at most ${BLOCK_BYTES_MAX} bytes, got ${bytes.length}`)
     }
@@ -72,6 +73,7 @@ export class ContentAccess {
 
   /** Takes a block apart and keeps its parts, pinned, so that peers can have them. */
   async importBlock(bytes: Uint8Array): Promise<ImportedBlock> {
+    checkBytes(bytes)
     // A copy: its parts are views of it, and what is stored and served must not change.
     const parts = judged(() => this.#content.takeApart(bytes.slice()))
     const { root, outline, transactionCount } = parts
@@ -98,6 +100,7 @@ export class ContentAccess {
   }
 
   async getTransaction(place: TransactionPlace, signal: AbortSignal | undefined): Promise<TransactionRecord> {
+    checkPlace(place)
     const content = this.#content
     const root = this.#rootOf(place.block)
     const found = await this.#outlineOf(root, signal)
@@ -126,6 +129,12 @@ export class ContentAccess {
   #placeOf(root: Root): BlockPlace {
     const record = this.#options.tree.get(root)
     return { root, height: record?.height, isOnBestChain: record?.isOnBestChain ?? false }
+  }
+
+  /** A block as an error calls it: somebody asked for its root or its height, and knows of no CID. */
+  #nameOf(root: Root): string {
+    const { height } = this.#placeOf(root)
+    return height === undefined ? `block ${root}` : `block ${root} (height ${height})`
   }
 
   #rootOf(rootOrHeight: string | number): Root {
@@ -162,7 +171,8 @@ export class ContentAccess {
     const endAbort = onAbort(signal, () => resolve(undefined))
     try {
       const block = await Promise.race([wholeBlocks.fetch(root), aborted])
-      if (signal?.aborted === true) throw notInTime(`block ${root}`, 'peers that have blocks whole were asked', signal)
+      if (signal?.aborted === true)
+        throw notInTime(this.#nameOf(root), 'peers that have blocks whole were asked', signal)
       return block === undefined ? undefined : { outline: block.outline, isNew: false, nodes: block.nodes }
     } finally {
       endAbort()
@@ -183,7 +193,7 @@ export class ContentAccess {
     }
     const endLater = this.#options.wholeBlocks?.fetchLater(root)
     try {
-      return await this.#getAll(cids, signal)
+      return await this.#getAll(cids, signal, this.#nameOf(root))
     } finally {
       endLater?.()
     }
@@ -192,14 +202,14 @@ export class ContentAccess {
   async #walk(root: Root, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const walk = judged(() => this.#content.walk(root))
     for (let cids = walk.next(); cids.length > 0; cids = walk.next()) {
-      const nodes = await this.#getAll(cids, signal)
+      const nodes = await this.#getAll(cids, signal, this.#nameOf(root))
       judged(() => walk.add(nodes))
     }
     return judged(() => walk.outline())
   }
 
-  /** In order; what is not here is wanted all at once. */
-  async #getAll(cids: readonly Cid[], signal: AbortSignal | undefined): Promise<readonly Uint8Array[]> {
+  /** In order; what is not here is wanted all at once. `whole` is what they are parts of, as an error calls it. */
+  async #getAll(cids: readonly Cid[], signal: AbortSignal | undefined, whole?: string): Promise<readonly Uint8Array[]> {
     signal?.throwIfAborted()
     const blocks = new Map<Cid, Uint8Array>()
     for (const cid of cids) {
@@ -210,7 +220,7 @@ export class ContentAccess {
     const stored = unknown.length === 0 ? [] : await this.#read(unknown)
     stored.forEach((bytes, index) => bytes !== undefined && blocks.set(unknown[index] as Cid, bytes))
     const missing = unknown.filter((cid) => !blocks.has(cid))
-    const fetched = missing.length === 0 ? [] : await this.#options.wants.blocks(missing, signal)
+    const fetched = missing.length === 0 ? [] : await this.#options.wants.blocks(missing, signal, whole)
     fetched.forEach((bytes, index) => blocks.set(missing[index] as Cid, bytes))
     return cids.map((cid) => blocks.get(cid) as Uint8Array)
   }
@@ -269,6 +279,29 @@ function checkedCid(text: string): Cid {
     if (!(cause instanceof WireError)) throw cause
     throw new LightNodeError('invalid-cid', cause.message, { cause })
   }
+}
+
+function checkBytes(bytes: unknown): void {
+  if (bytes instanceof Uint8Array) return
+  throw new LightNodeError('invalid-option', `expected bytes as a Uint8Array, got ${kindOf(bytes)}`)
+}
+
+function checkPlace(place: unknown): void {
+  const expected = 'expected { block, index } or { block, txid }'
+  if (typeof place !== 'object' || place === null) {
+    throw new LightNodeError('invalid-option', `${expected}, got ${kindOf(place)}`)
+  }
+  if ('txid' in place) return
+  if ('index' in place && typeof place.index === 'number') return
+  const got = 'index' in place ? `an index that is ${kindOf(place.index)}` : 'neither index nor txid'
+  throw new LightNodeError('invalid-option', `${expected}, got ${got}`)
+}
+
+/** What a value is, in a word or two. */
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'an array'
+  if (value === null || value === undefined) return String(value)
+  return typeof value === 'object' ? 'another object' : `a ${typeof value}`
 }
 
 function checkedRoot(text: unknown, what: string): Root {

@@ -61,8 +61,11 @@ export class Wants {
     }
   }
 
-  /** All of them from peers, in order, as one session. Rejects with the first failure, and gives up what is left. */
-  async blocks(cids: readonly Cid[], signal: AbortSignal | undefined): Promise<readonly Uint8Array[]> {
+  /**
+   * All of them from peers, in order, as one session. Rejects with the first failure, and gives up what is left. `whole` is what
+   * they are parts of, as an error calls it.
+   */
+  async blocks(cids: readonly Cid[], signal: AbortSignal | undefined, whole?: string): Promise<readonly Uint8Array[]> {
     const session = cids.length === 1 ? 0 : this.#nextSession++
     const tokens = new Set<WantToken>()
     const giveUp = (): void => {
@@ -75,7 +78,7 @@ export class Wants {
       return promise.then((outcome) => {
         tokens.delete(token)
         if (outcome.type === 'delivered') return outcome.bytes
-        throw errorOf(`block ${cid}`, outcome, signal)
+        throw errorOf(whole ?? `block ${cid}`, outcome, signal)
       })
     })
     return await this.#untilSettled(Promise.all(asked), giveUp, signal)

@@ -197,6 +197,9 @@ test('a deadline that passes says how many peers do not have it', async () => {
     expect(failure.cause).toBe(signal.reason)
   }
   expect(bytes.message).toContain(CID)
+  // No CID of its inside: nobody asked for that.
+  expect(block.message).toMatch(new RegExp(`block ${ROOT} did not come in time`))
+  expect(transaction.message).toMatch(new RegExp(`block ${ROOT} did not come in time`))
   await expect.poll(() => exchangeOf(lightNode).wantCount).toBe(0)
 })
 
@@ -300,7 +303,6 @@ test.each([
   ['a byte too many', Uint8Array.of(...BLOCK, 0)],
   ['a changed transaction', BLOCK.with(BLOCK.length - 30, (BLOCK.at(-30) ?? 0) ^ 1)],
   ['more than a block weighs', new Uint8Array(BLOCK_BYTES_MAX + 1)],
-  ['no bytes at all', 'a block' as never],
 ])('what is no block is refused in one line, and nothing of it is kept: %s', async (_, bytes) => {
   const lightNode = await create()
   expect(await failureOf(lightNode.importBlock(bytes))).toMatchObject({
@@ -308,6 +310,28 @@ test.each([
     message: expect.stringMatching(/^[a-z-]+: expected [^\n]*, got [^\n]+$/),
   })
   expect(await heldPartCount(lightNode)).toBe(0)
+})
+
+test('arguments of another kind are one clear error', async () => {
+  const lightNode = await create()
+  const calls: readonly (readonly [Promise<unknown>, string])[] = [
+    [lightNode.importBlock(undefined as never), 'expected bytes as a Uint8Array, got undefined'],
+    [lightNode.importBlock('abc' as never), 'expected bytes as a Uint8Array, got a string'],
+    [lightNode.putBytes(CID, [1, 2] as never), 'expected bytes as a Uint8Array, got an array'],
+    [lightNode.putBytes(CID, 'abc' as never), 'expected bytes as a Uint8Array, got a string'],
+    [lightNode.getTransaction(undefined as never), 'expected { block, index } or { block, txid }, got undefined'],
+    [
+      lightNode.getTransaction({ block: ROOT } as never),
+      'expected { block, index } or { block, txid }, got neither index nor txid',
+    ],
+    [
+      lightNode.getTransaction({ block: ROOT, index: '1' as never }),
+      'expected { block, index } or { block, txid }, got an index that is a string',
+    ],
+  ]
+  for (const [call, message] of calls) {
+    expect(await failureOf(call)).toMatchObject({ code: 'invalid-option', message })
+  }
 })
 
 test('a block that does not fit the block store is refused whole, and what was there stays', async () => {
@@ -418,7 +442,8 @@ test('a proof that fails names the step', async () => {
 // Restart and stop.
 
 test('what was imported is there after a restart, and can be had without a peer', async () => {
-  const [store, chain] = [await lastingStore(), bitcoin('testnet4')]
+  // Under a name that no other test's tab keeps anything by.
+  const [store, chain] = [await lastingStore(), { ...bitcoin('regtest'), id: 'bitcoin:restarted' }]
   const first = await create({ chain, store })
   await first.importBlock(BLOCK)
   await first.putBytes(CID, BYTES)
