@@ -15,6 +15,8 @@ const LIBRARY_USE = `
   export { bitcoin, loadCheckpoints } from './dist/bitcoin.js'
 `
 const OTHER_NETWORKS = /^(testnet3|testnet4|signet|regtest)-/
+/** The checker of invariants: loaded with the option `debug` and never else, so it is weighed by itself. */
+const DEBUGGING = /^debugging-/
 
 buildIfNeeded()
 rmSync(FOLDER, { recursive: true, force: true })
@@ -31,14 +33,15 @@ await build({
   chunkNames: '[name]-[hash]',
   logLevel: 'warning',
 })
-setAsideOtherNetworks('library')
+setAside('library', OTHER_NETWORKS, 'other-networks')
+setAside('library', DEBUGGING, 'debugging')
 
 runOrExit('size-limit', [])
 
 /** esbuild and vite name a lazy chunk after the module it was made for. */
-function setAsideOtherNetworks(part: string): void {
-  mkdirSync(join(FOLDER, 'other-networks'), { recursive: true })
-  for (const name of readdirSync(join(FOLDER, part)).filter((file) => OTHER_NETWORKS.test(file))) {
-    renameSync(join(FOLDER, part, name), join(FOLDER, 'other-networks', name))
+function setAside(part: string, files: RegExp, folder: string): void {
+  mkdirSync(join(FOLDER, folder), { recursive: true })
+  for (const name of readdirSync(join(FOLDER, part)).filter((file) => files.test(file))) {
+    renameSync(join(FOLDER, part, name), join(FOLDER, folder, name))
   }
 }

@@ -76,14 +76,14 @@ function measure(silence: Silence | 'absent'): { readonly asked: number; readonl
 const alone = measure('absent')
 
 test.each(['takes-no-stream', 'reads-nothing', 'says-nothing'] as const)(
-  'beside 12 peers of 120 each of which %s the others are served 99 % of what they would be alone, and asked for 90 %',
+  'beside 12 peers of 120 each of which %s the others are served 99 % of what they would be alone, and asked',
   (silence) => {
     const { asked, served } = measure(silence)
     const [askedShare, servedShare] = [asked / alone.asked, served / alone.served]
     console.log(`${silence}: ${asked} of ${alone.asked} blocks asked for, ${served} of ${alone.served} served`)
     // Who is asked is drawn, and queues at each peer differ from run to run: src/core/exchange/crowds.test.ts is exact.
     // Without a cure all that is wanted ends up with the silent, and nothing comes any more.
-    expect(askedShare).toBeGreaterThan(0.9)
+    expect(askedShare).toBeGreaterThan(0.99)
     expect(servedShare).toBeGreaterThan(0.99)
   },
 )

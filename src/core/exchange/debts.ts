@@ -68,9 +68,10 @@ export class Debts {
   /** It delivered, or said no: it is not silent. */
   progressed(peer: ExchangePeer, args: { last: Ask | undefined; blockCount: number; nowMs: number }): void {
     const { last, blockCount, nowMs } = args
+    const tookMs = workedMs(peer, last, nowMs)
     if (last !== undefined) measure(last, nowMs)
     if (blockCount > 0) {
-      const msPerBlock = Math.max(MS_PER_BLOCK_MIN, workedMs(peer, last, nowMs) / blockCount)
+      const msPerBlock = Math.max(MS_PER_BLOCK_MIN, tookMs / blockCount)
       peer.msPerBlock =
         peer.msPerBlock === undefined ? msPerBlock : peer.msPerBlock + (msPerBlock - peer.msPerBlock) / 4
     }
@@ -80,7 +81,10 @@ export class Debts {
   }
 }
 
-/** Since its last progress; but the way there and back, which is no work of the peer's, does not count. */
+/**
+ * Since its last progress; but the way there and back, which is no work of the peer's, does not count, once it is known from
+ * earlier answers.
+ */
 function workedMs({ progressMs, fastestMs = 0 }: ExchangePeer, last: Ask | undefined, nowMs: number): number {
   const sinceMs = nowMs - progressMs
   return last !== undefined && last.sentCount > 0 ? Math.min(sinceMs, nowMs - last.askedMs - fastestMs) : sinceMs
