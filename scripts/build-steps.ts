@@ -1,5 +1,6 @@
 /** What `dist` is made of, how it is made, and whether it is older than its sources. */
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { buildSync } from 'esbuild'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { runOrExit } from './run.ts'
 
@@ -13,6 +14,25 @@ export function buildLibrary(): void {
   // Files of an earlier build would be published with this one.
   for (const name of namesIn('dist')) if (name !== 'web') rmSync(join('dist', name), { recursive: true })
   runOrExit('tsc', ['-p', 'tsconfig.build.json'])
+  bundleWebRtc()
+}
+
+/**
+ * `@libp2p/webrtc` is taken into the two files that load it: as a dependency it would bring react-native to everybody, which
+ * neither a tab nor Node.js has any use for. What we depend on besides stays outside, once for all.
+ */
+function bundleWebRtc(): void {
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    readonly dependencies: Readonly<Record<string, string>>
+    readonly optionalDependencies: Readonly<Record<string, string>>
+  }
+  const external = Object.keys({ ...dependencies, ...optionalDependencies }).flatMap((name) => [name, `${name}/*`])
+  const shared = { bundle: true, format: 'esm', target: 'es2024', allowOverwrite: true, external } as const
+  const [browser, nodejs] = ['dist/host/webrtc.browser.js', 'dist/host/webrtc.nodejs.js']
+  buildSync({ ...shared, entryPoints: [browser], outfile: browser, platform: 'browser', logLevel: 'warning' })
+  // Of its dependencies some are CommonJS.
+  const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" }
+  buildSync({ ...shared, entryPoints: [nodejs], outfile: nodejs, platform: 'node', banner, logLevel: 'warning' })
 }
 
 export function buildPage(): void {
