@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Root } from '../core/ids.ts'
 import { BlockDatabase } from './block-database.nodejs.ts'
@@ -115,6 +115,8 @@ class FileBlockRows implements BlockRows {
   #openDatabase({ DatabaseSync }: typeof import('node:sqlite')): BlockDatabase {
     const database = new DatabaseSync(this.#path, { timeout: 0 })
     try {
+      // Before anything is in it; SQLite gives the files that it makes beside it the same mode.
+      chmodSync(this.#path, 0o600)
       return new BlockDatabase({ database, chain: this.#options.chain, sizeBytesMax: this.#options.sizeBytesMax })
     } catch (error) {
       database.close()

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -118,6 +118,14 @@ describe('a data folder', () => {
     await expect(openDataFolder({ directory: unwritable })).rejects.toMatchObject({ code: 'unavailable', message })
     await chmod(parent, 0o700)
   })
+})
+
+test('the files of the lock are their owner’s alone, also those that were not', async () => {
+  await mkdir(directory, { recursive: true })
+  await writeFile(join(directory, 'lock'), '', { mode: 0o644 })
+  const folder = await openDataFolder({ directory })
+  for (const name of ['lock', 'lock.pid']) expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600)
+  await folder.close()
 })
 
 describe('the key', () => {

@@ -5,21 +5,24 @@
  * the kernel drops it when its process dies, however it dies, so nothing can be left behind, and no process id or start
  * time has to be believed. The database itself stays empty.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { StoreError } from './store.ts'
 
 /** Takes the lock or rejects with `locked` or `unavailable`. Resolves to what gives it back. */
 export async function lockFolder(directory: string): Promise<() => Promise<void>> {
+  const lockPath = join(directory, 'lock')
   const processIdPath = join(directory, 'lock.pid')
   const sqlite = await importSqlite()
   let database: DatabaseSync | undefined
   try {
-    database = new sqlite.DatabaseSync(join(directory, 'lock'), { timeout: 0 })
+    database = new sqlite.DatabaseSync(lockPath, { timeout: 0 })
     database.exec('BEGIN EXCLUSIVE')
+    // By its name: to open and close it here would drop the lock (fcntl).
+    await chmod(lockPath, 0o600)
     // Only so that whoever is refused can be told by whom.
-    await writeFile(processIdPath, String(process.pid))
+    await writeFile(processIdPath, String(process.pid), { mode: 0o600 })
   } catch (cause) {
     if (database?.isOpen === true) database.close()
     if (isBusy(cause)) throw new StoreError('locked', await describeOwner(directory, processIdPath), { cause })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { dataPath, testWithData } from '../data-folder.ts'
@@ -125,6 +125,7 @@ describe('in the data folder', () => {
     const { exitCode, stdout, stderr } = await run(['import-block', file170, ...data])
     expect([exitCode, stdout.split('\n').length]).toEqual([0, 2])
     expect(stderr).toMatch(/^\S+ block-dropped detail="[^\n]*blocks\.sqlite is damaged[^\n]*"\n$/)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
   })
 
   test('a file that cannot be a block is refused before anything is opened', async () => {
