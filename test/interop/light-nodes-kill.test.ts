@@ -41,7 +41,10 @@ async function bundleChild(folder: string): Promise<string> {
     format: 'esm',
     target: 'node22',
     logLevel: 'error',
-    banner: { js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)" },
+    // Under a name of its own: what is bundled may import the same.
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'\nconst require = makeRequire(import.meta.url)",
+    },
   })
   return outfile
 }
