@@ -161,8 +161,11 @@ export const HELP_OUT_MS = 500
 export const HELP_OUT_INTERVAL_MS = 100
 /** When everybody was asked in vain, everybody is asked again after this. */
 export const ASK_ROUND_MS = 30_000
-/** Blocks nobody asked for that a peer may send by mistake before it is struck. */
-export const UNWANTED_BLOCKS_MAX = 8
+/**
+ * Blocks nobody asked for that a peer may send before it is struck: as many wants as it may hold of our last run, when it has
+ * not noticed that we were gone. From the first on it is asked last, and owes nothing (X6).
+ */
+export const UNWANTED_BLOCKS_MAX = 1_024
 
 // Block exchange: serving
 
