@@ -8,6 +8,7 @@ import { decodeBitswapMessage, encodeBitswapMessage } from './bitswap-message.ts
 import { formatCid, parseCid } from './cid.ts'
 import { ProtobufWriter } from './protobuf.ts'
 import { WireError } from './wire-error.ts'
+import { joinBytes } from './join-bytes.ts'
 
 const EMPTY: OutgoingExchange = {
   wants: [],
@@ -48,17 +49,7 @@ const CID_BYTES = Uint8Array.of(1, 0x55, 0x12, 2, 7, 8)
 const PREFIX = { version: 1, codec: 0x55, hashCode: 0x12, digestSizeBytes: 2 }
 
 function encode(message: Partial<OutgoingExchange>): Uint8Array {
-  return join(encodeBitswapMessage({ ...EMPTY, ...message }))
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
+  return joinBytes(encodeBitswapMessage({ ...EMPTY, ...message }))
 }
 
 /** As a peer that received it should find it. */
@@ -119,13 +110,13 @@ test('long blocks go out by reference and come in as views', () => {
   const block = new Uint8Array(100_000).fill(1)
   const parts = encodeBitswapMessage({ ...EMPTY, blocks: [{ cid: CID, bytes: block }] })
   expect(parts.includes(block)).toBe(true)
-  const payload = join(parts)
+  const payload = joinBytes(parts)
   expect(decodeBitswapMessage(payload).blocks[0]?.bytes.buffer).toBe(payload.buffer)
 })
 
 test('a short block in a padded message does not keep the message alive', () => {
   const padding = new ProtobufWriter().bytes(99, new Uint8Array(50_000)).finish()
-  const payload = join([encode({ blocks: [{ cid: CID, bytes: Uint8Array.of(9) }] }), padding])
+  const payload = joinBytes([encode({ blocks: [{ cid: CID, bytes: Uint8Array.of(9) }] }), padding])
   const [block] = decodeBitswapMessage(payload).blocks
   expect(block?.bytes).toEqual(Uint8Array.of(9))
   expect(block?.bytes.buffer.byteLength).toBe(1)
@@ -140,7 +131,7 @@ test('more waiting bytes than an int32 holds are told as the most that it holds;
 test('an unreadable prefix loses its own block, and is counted', () => {
   const bad = new ProtobufWriter().bytes(1, Uint8Array.of(7)).bytes(2, Uint8Array.of(1)).finish()
   const good = encode({ blocks: [{ cid: CID, bytes: Uint8Array.of(9) }] })
-  const payload = join([good, new ProtobufWriter().bytes(3, bad).finish(), good])
+  const payload = joinBytes([good, new ProtobufWriter().bytes(3, bad).finish(), good])
   const block = { prefix: PREFIX, bytes: Uint8Array.of(9) }
   expect(decodeBitswapMessage(payload)).toMatchObject({ blocks: [block, block], unreadableBlockCount: 1 })
 })
@@ -150,7 +141,7 @@ test('CIDs of 169 bytes, identity CIDs and no CIDs are left out and counted; the
     (bytes) => new ProtobufWriter().bytes(1, new ProtobufWriter().bytes(1, bytes).finish()).finish(),
   )
   const presence = new ProtobufWriter().bytes(4, new ProtobufWriter().bytes(1, Uint8Array.of(5)).finish()).finish()
-  const payload = join([...entries.map((entry) => new ProtobufWriter().bytes(1, entry).finish()), presence])
+  const payload = joinBytes([...entries.map((entry) => new ProtobufWriter().bytes(1, entry).finish()), presence])
   expect(decodeBitswapMessage(payload)).toMatchObject({ wants: [{ cid: CID }], haves: [], ignoredCidCount: 4 })
 })
 
@@ -164,13 +155,13 @@ test('unknown fields, unknown types and blocks of protocol 1.0.0 are skipped', (
     .bytes(4, new ProtobufWriter().bytes(1, CID_BYTES).varint(2, 9).finish())
     .finish()
   const fixed = Uint8Array.of(0x65, 1, 2, 3, 4, 0x61, 1, 2, 3, 4, 5, 6, 7, 8)
-  const payload = join([unknown, oddPresence, fixed, encode({ haves: [CID] })])
+  const payload = joinBytes([unknown, oddPresence, fixed, encode({ haves: [CID] })])
   expect(decodeBitswapMessage(payload)).toMatchObject({ ...EMPTY, haves: [CID] })
 })
 
 test('a wantlist in two pieces is one wantlist', () => {
   const piece = encode({ cancels: [CID] })
-  expect(decodeBitswapMessage(join([piece, piece])).cancels).toEqual([CID, CID])
+  expect(decodeBitswapMessage(joinBytes([piece, piece])).cancels).toEqual([CID, CID])
 })
 
 test.each([

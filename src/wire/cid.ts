@@ -4,6 +4,7 @@ import { CID_BYTES_MAX } from '../core/limits.ts'
 import { encodeVarint } from './varint.ts'
 import { undecodable, WireError } from './wire-error.ts'
 import { base58btc } from 'multiformats/bases/base58'
+import { joinBytes } from './join-bytes.ts'
 
 /** Multicodec table: what this project names. */
 export const CODEC_RAW = 0x55
@@ -148,17 +149,7 @@ function codeAt(bytes: Uint8Array, offset: number, end: number): number {
 
 function cidBytesOf({ version, codec, hashCode, digest }: Omit<CidParts, 'digestSizeBytes'>): Uint8Array {
   const multihash = [encodeVarint(hashCode), encodeVarint(digest.length), digest]
-  return joined(version === 0 ? multihash : [encodeVarint(version), encodeVarint(codec), ...multihash])
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sizeBytes, part) => sizeBytes + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
+  return joinBytes(version === 0 ? multihash : [encodeVarint(version), encodeVarint(codec), ...multihash])
 }
 
 function cidText(bytes: Uint8Array, version: 0 | 1): Cid {

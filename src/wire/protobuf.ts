@@ -1,3 +1,4 @@
+import { joinBytes } from './join-bytes.ts'
 import { decodeVarint, encodeVarint } from './varint.ts'
 import { undecodable } from './wire-error.ts'
 
@@ -26,13 +27,7 @@ export class ProtobufWriter {
   }
 
   finish(): Uint8Array {
-    const message = new Uint8Array(this.#parts.reduce((sizeBytes, part) => sizeBytes + part.length, 0))
-    let offset = 0
-    for (const part of this.#parts) {
-      message.set(part, offset)
-      offset += part.length
-    }
-    return message
+    return joinBytes(this.#parts)
   }
 }
 

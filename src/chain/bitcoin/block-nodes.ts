@@ -5,8 +5,8 @@
  * Left out is the coinbase with its witness: nothing links to it, and it is the coinbase without it and the commitment's nonce.
  */
 import type { Cid } from '../../core/ids.ts'
+import { joinBytes } from '../../wire/join-bytes.ts'
 import type { Block } from './block.ts'
-import { joinBytes } from './byte-reader.ts'
 import { headerCid, transactionCid, witnessCommitmentCid } from './content-cid.ts'
 import { ROOT_SIZE_BYTES } from './header.ts'
 import { merkleLevels, merkleNode } from './merkle.ts'

@@ -81,14 +81,3 @@ export function encodeCompactSize(value: number): Uint8Array {
   if (value < 0x10000) return Uint8Array.of(0xfd, value, value >>> 8)
   return Uint8Array.of(0xfe, value, value >>> 8, value >>> 16, value >>> 24)
 }
-
-/** A new array that holds the parts one after another. */
-export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sizeBytes, part) => sizeBytes + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
-}
