@@ -10,7 +10,7 @@ import { RunningLightNode } from './driver/light-node.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail, isDirectory } from './driver/options.ts'
 import { addressProblem } from './host/address.ts'
-import { parseBitcoinEndpoint } from './host/bitcoin-address.ts'
+import { parseBitcoinEndpoint, type BitcoinEndpoint } from './host/bitcoin-address.ts'
 import {
   bitcoinPeersProblem,
   createBitcoinSide,
@@ -48,7 +48,8 @@ export { BITCOIN_NETWORKS } from './chain/bitcoin/networks.ts'
 export { defaultDataDirectory, makeFolder, openDataFolder } from './store/data-folder.nodejs.ts'
 export { createFileStore } from './store/file.nodejs.ts'
 export { addressProblem } from './host/address.ts'
-export { bitcoinPeersProblem, hasDnsSeeds, type BitcoinPeers } from './host/bitcoin-side.nodejs.ts'
+export type { BitcoinEndpoint } from './host/bitcoin-address.ts'
+export { bitcoinPeersProblem, hasDnsSeeds, parseBitcoinListen, type BitcoinPeers } from './host/bitcoin-side.nodejs.ts'
 export { StoreError } from './store/store.ts'
 
 const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets']
@@ -105,6 +106,8 @@ export interface GatewayOptions {
   readonly peers: readonly string[]
   /** As the option of `createLightNode`. */
   readonly bitcoinPeers?: BitcoinPeers | undefined
+  /** Where nodes of Bitcoin's own network can dial us: port 0 takes any free one. Nowhere by default. */
+  readonly bitcoinListen?: BitcoinEndpoint | undefined
   /** For HTTP and WebSockets; 0 takes any free one. TCP takes a free one of its own. */
   readonly port: number
   readonly host: string
@@ -150,6 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     chain,
     peers,
     bitcoinPeers: options.bitcoinPeers,
+    bitcoinListen: options.bitcoinListen,
     maxPeers: options.maxPeers ?? MAX_PEERS,
     blockStoreBytesMax: options.blockStoreBytesMax ?? BLOCK_STORE_BYTES_MAX,
     log,
@@ -175,6 +179,7 @@ interface StartOptions {
   readonly chain: Chain
   readonly peers: readonly string[]
   readonly bitcoinPeers: BitcoinPeers | undefined
+  readonly bitcoinListen?: BitcoinEndpoint | undefined
   readonly maxPeers: number
   readonly blockStoreBytesMax: number
   readonly log: Log
@@ -243,11 +248,12 @@ interface OpenBitcoinSide extends BitcoinSide {
   close(): Promise<void>
 }
 
-/** Undefined where nobody named Bitcoin peers. Addresses that were good are kept in the data folder, if there is one. */
+/** Undefined where nobody named Bitcoin peers, and none may dial us. Addresses that were good are kept in the data folder, if there is one. */
 async function openBitcoinSide(options: StartOptions): Promise<OpenBitcoinSide | undefined> {
-  const { folder, chain, bitcoinPeers: peers, log } = options
-  if (peers === undefined) return undefined
-  if (folder === undefined) return { ...createBitcoinSide({ chain, peers, log }), close: () => Promise.resolve() }
+  const { folder, chain, bitcoinListen: listen, bitcoinPeers, log } = options
+  if (bitcoinPeers === undefined && listen === undefined) return undefined
+  const side = { chain, peers: bitcoinPeers ?? [], listen, log }
+  if (folder === undefined) return { ...createBitcoinSide(side), close: () => Promise.resolve() }
   const file = await openLineFile({
     folder,
     name: BITCOIN_PEERS_FILE,
@@ -255,8 +261,10 @@ async function openBitcoinSide(options: StartOptions): Promise<OpenBitcoinSide |
     onWarning: (detail) => log('warning', { code: 'bitcoin-peers-dropped', detail }),
   })
   const saveAddresses = (lines: readonly string[]): void => file.save(lines)
-  const side = createBitcoinSide({ chain, peers, log, savedAddresses: file.lines, saveAddresses })
-  return { ...side, close: () => file.close() }
+  return {
+    ...createBitcoinSide({ ...side, savedAddresses: file.lines, saveAddresses }),
+    close: () => file.close(),
+  }
 }
 
 function storeIn(folder: DataFolder | undefined, chain: Chain): HeaderStore {

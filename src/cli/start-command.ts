@@ -33,6 +33,8 @@ Flags
   --host ADDRESS        what to bind; default 127.0.0.1, this machine only
   --peer ADDRESS        a peer to stay connected to: a multiaddr or a gateway's URL; may be repeated
   --bitcoin-peer HOST:PORT  a peer on Bitcoin's own network to stay connected to, and none besides; may be repeated
+  --bitcoin-listen HOST:PORT  where nodes of Bitcoin's own network can dial this one and sync headers from it: an IP address
+                        of this machine; without a port the network's own; without this flag nowhere
   --no-bitcoin          leaves Bitcoin's own network alone; without it, and without --peer and --bitcoin-peer, eight peers
                         are found there by DNS seeds (not on regtest, which has none)
   --announce MULTIADDR  where others reach this gateway, if not where it listens; may be repeated
@@ -56,6 +58,7 @@ Example
     host: { type: 'string' },
     peer: { type: 'string', multiple: true },
     'bitcoin-peer': { type: 'string', multiple: true },
+    'bitcoin-listen': { type: 'string' },
     'no-bitcoin': { type: 'boolean' },
     announce: { type: 'string', multiple: true },
     'trusted-proxy': { type: 'string', multiple: true },
@@ -174,13 +177,14 @@ async function openGateway(args: {
   readonly record: ((line: string) => void) | undefined
 }): Promise<Gateway> {
   const { options, handler, log, record } = args
-  const { chain, directory, peers, bitcoinPeers, port, host, announce, blockStoreBytesMax } = options
+  const { chain, directory, peers, bitcoinPeers, bitcoinListen, port, host, announce, blockStoreBytesMax } = options
   try {
     return await startGateway({
       chain,
       directory,
       peers,
       bitcoinPeers,
+      bitcoinListen,
       port,
       host,
       announce,

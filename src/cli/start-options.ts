@@ -1,5 +1,13 @@
 import { isIP } from 'node:net'
-import { addressProblem, bitcoinPeersProblem, hasDnsSeeds, type BitcoinPeers, type Chain } from '../nodejs.ts'
+import {
+  addressProblem,
+  bitcoinPeersProblem,
+  hasDnsSeeds,
+  parseBitcoinListen,
+  type BitcoinEndpoint,
+  type BitcoinPeers,
+  type Chain,
+} from '../nodejs.ts'
 import { CHAIN_DEFAULT, parseChain, parseDirectory } from './chain-option.ts'
 import { parseBlockStore } from './block-flags.ts'
 import { parseSeconds, parseWhole, type Flags } from './command.ts'
@@ -22,6 +30,8 @@ export interface StartOptions {
   readonly peers: readonly string[]
   /** Undefined where Bitcoin's own network is left alone. */
   readonly bitcoinPeers: BitcoinPeers | undefined
+  /** Where nodes of Bitcoin's own network can dial us; undefined for nowhere. */
+  readonly bitcoinListen: BitcoinEndpoint | undefined
   readonly announce: readonly string[]
   readonly trustedProxies: TrustedProxies
   /** Most bytes of blocks kept; undefined for the default. */
@@ -57,6 +67,7 @@ export function parseStartOptions(flags: Flags): StartOptions {
     host: parseHost(flags.text('host') ?? HOST_DEFAULT),
     peers: flags.texts('peer').map(parsePeer),
     bitcoinPeers: parseBitcoinPeers(flags, chain),
+    bitcoinListen: parseListen(flags, chain),
     announce: flags.texts('announce').map(parseAnnounce),
     trustedProxies: new TrustedProxies(flags.texts('trusted-proxy')),
     blockStoreBytesMax: parseBlockStore(flags),
@@ -74,14 +85,28 @@ function parseBitcoinPeers(flags: Flags, chain: Chain): BitcoinPeers | undefined
     const isLeftAlone = flags.isSet('no-bitcoin') || flags.isSet('dev') || flags.texts('peer').length > 0
     return isLeftAlone || !hasDnsSeeds(chain.id) ? undefined : 'any'
   }
-  for (const other of ['no-bitcoin', 'dev']) {
-    if (flags.isSet(other)) throw new CommandError(2, `--bitcoin-peer: expected it without --${other}, got both`)
-  }
+  refuseBeside(flags, 'bitcoin-peer')
   for (const text of named) {
     if (bitcoinPeersProblem(chain.id, [text]) === undefined) continue
     throw new CommandError(2, `--bitcoin-peer: expected HOST:PORT or HOST, got ${JSON.stringify(text)}`)
   }
   return named
+}
+
+function parseListen(flags: Flags, chain: Chain): BitcoinEndpoint | undefined {
+  const text = flags.text('bitcoin-listen')
+  if (text === undefined) return undefined
+  refuseBeside(flags, 'bitcoin-listen')
+  const endpoint = parseBitcoinListen(chain.id, text)
+  if (endpoint !== undefined) return endpoint
+  const expected = 'expected an IP address of this machine, with a port or without, such as 127.0.0.1:8333'
+  throw new CommandError(2, `--bitcoin-listen: ${expected}, got ${JSON.stringify(text)}`)
+}
+
+function refuseBeside(flags: Flags, flag: string): void {
+  for (const other of ['no-bitcoin', 'dev']) {
+    if (flags.isSet(other)) throw new CommandError(2, `--${flag}: expected it without --${other}, got both`)
+  }
 }
 
 function parsePractice(flags: Flags): Practice | undefined {

@@ -1,8 +1,15 @@
+import { isIP } from 'node:net'
 import type { Chain, HeaderTree } from '../core/chain.ts'
 import { BITCOIN_WIRE_NETWORKS, bitcoinWireNetwork } from '../wire/bitcoin/network.ts'
 import { addressProblem } from './address.ts'
 import type { BlockFetch } from './bitcoin-block-fetch.ts'
-import { bitcoinAddress, isBitcoinAddress, parseBitcoinAddress, parseBitcoinEndpoint } from './bitcoin-address.ts'
+import {
+  bitcoinAddress,
+  isBitcoinAddress,
+  parseBitcoinAddress,
+  parseBitcoinEndpoint,
+  type BitcoinEndpoint,
+} from './bitcoin-address.ts'
 import { createBitcoinTcpHost, type BitcoinTcpHostOptions } from './bitcoin-tcp-host.nodejs.ts'
 import type { Host } from './host.ts'
 import { pairHosts } from './host-pair.ts'
@@ -27,19 +34,21 @@ export interface BitcoinSide {
 
 /** What joins a light node to Bitcoin's own network. The peers and their chain were checked by `bitcoinPeersProblem`. */
 export function createBitcoinSide(
-  args: { readonly chain: Chain; readonly peers: BitcoinPeers } & Pick<
-    BitcoinTcpHostOptions,
-    'savedAddresses' | 'saveAddresses' | 'log'
-  >,
+  args: {
+    readonly chain: Chain
+    readonly peers: BitcoinPeers
+    /** Where Bitcoin nodes can dial us; nowhere when undefined. */
+    readonly listen?: BitcoinEndpoint | undefined
+  } & Pick<BitcoinTcpHostOptions, 'savedAddresses' | 'saveAddresses' | 'log'>,
 ): BitcoinSide {
-  const { chain, peers, ...hostOptions } = args
+  const { chain, peers, listen, ...hostOptions } = args
   let tree: HeaderTree | undefined
   const second = createBitcoinTcpHost({
     chain: chain.id,
     genesis: chain.genesis,
     summaryOf: (root) => tree?.summary(root),
-    // A header is no block, and nobody dials us: whoever wants blocks asks others.
-    services: 0n,
+    // A header is no block: whoever wants blocks asks others. Where they dial us the host's own default says what is offered.
+    ...(listen === undefined ? { services: 0n } : { listen }),
     ...hostOptions,
   })
   return {
@@ -63,6 +72,15 @@ export function bitcoinPeersProblem(chainId: string, peers: unknown): string | u
     typeof text === 'string' && parseBitcoinEndpoint(text, network.defaultPort) !== undefined
   const areGood = Array.isArray(peers) && peers.every(isGood)
   return areGood ? undefined : "a list of HOST:PORT, or 'any'"
+}
+
+/** An IP address of this machine, and a port of which 0 means any free one; the network's own when none is named. Undefined for anything else. */
+export function parseBitcoinListen(chainId: string, text: string): BitcoinEndpoint | undefined {
+  const { defaultPort } = bitcoinWireNetwork(chainId)
+  const isAnyPort = text.endsWith(':0')
+  const endpoint = parseBitcoinEndpoint(isAnyPort ? text.slice(0, -2) : text, defaultPort)
+  if (endpoint === undefined || isIP(endpoint.host) === 0) return undefined
+  return isAnyPort ? { ...endpoint, port: 0 } : endpoint
 }
 
 /** The network has names that lead to peers. */

@@ -141,7 +141,10 @@ class TcpHost implements BitcoinTcpHost {
       onAddresses: (addresses) => this.#heardOf(addresses),
       blockOf: blockOf ?? (() => Promise.resolve(undefined)),
     }
-    if (listen !== undefined) await this.#listen(listen)
+    if (listen !== undefined) {
+      await this.#listen(listen)
+      this.#options.log?.('bitcoin-listening', { address: this.addresses.join(' ') })
+    }
     this.#timer = setInterval(() => this.#tick(), forTests.tickMs ?? TICK_MS)
     this.#timer.unref()
   }

@@ -35,8 +35,12 @@ async function startLightNode(options: Partial<Parameters<typeof createLightNode
   return lightNode
 }
 
-function startGateway(peer: string, data: string = join(temporaryFolder(), 'data')): Program {
-  return new Program(['start', ...REGTEST, '--data', data, '--port', '0', '--bitcoin-peer', peer])
+function startGateway(
+  peer: string,
+  data: string = join(temporaryFolder(), 'data'),
+  flags: readonly string[] = [],
+): Program {
+  return new Program(['start', ...REGTEST, '--data', data, '--port', '0', '--bitcoin-peer', peer, ...flags])
 }
 
 interface StatusAnswer {
@@ -65,6 +69,11 @@ test.each([
     '--bitcoin-peer: expected HOST:PORT or HOST, got "/ip4/127.0.0.1/tcp/1"',
   ],
   [['--bitcoin-peer', 'h', '--no-bitcoin'], '--bitcoin-peer: expected it without --no-bitcoin, got both'],
+  [['--bitcoin-listen', '127.0.0.1', '--no-bitcoin'], '--bitcoin-listen: expected it without --no-bitcoin, got both'],
+  ...['localhost:1', '127.0.0.1:65536', ''].map((text): [string[], string] => [
+    ['--bitcoin-listen', text],
+    `--bitcoin-listen: expected an IP address of this machine, with a port or without, such as 127.0.0.1:8333, got ${JSON.stringify(text)}`,
+  ]),
 ])('start %j is refused in one line', async (flags, line) => {
   const { exitCode, stdout, stderr } = await run(['start', ...REGTEST, '--data', '/dev/null/none', ...flags])
   expect([exitCode, stdout, stderr]).toEqual([2, '', `rushlight: ${line}\n`])
@@ -127,6 +136,36 @@ testWithBitcoind('status, metrics and addresses tell of a Bitcoin peer, and a st
   gateway.kill('SIGTERM')
   expect(await gateway.ended).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/ stopped\n$/) as string })
 })
+
+testWithBitcoind('a bitcoind that dials the gateway syncs its headers from it, and what comes later too', async () => {
+  const source = await startDaemon()
+  await source.mine(2_100)
+  const gateway = startGateway(`127.0.0.1:${source.port}`, undefined, ['--bitcoin-listen', '127.0.0.1:0'])
+  const [, address = ''] = await gateway.waitFor(/ bitcoin-listening address=bitcoin:\/\/(127\.0\.0\.1:\d+)\n/)
+  const port = await gateway.port()
+  await statusOnce(port, ({ status, head }) => status === 'synced' && head.height === 2_100)
+  // It knows the gateway alone.
+  const follower = await BitcoinDaemon.start({ addNodes: [address] })
+  daemons.push(follower)
+  for (const height of [2_100, 2_101]) {
+    const root = await source.call<string>('getblockhash', height)
+    await untilHeaders(follower, root)
+    expect(await follower.call('getblockheader', root, false)).toBe(await source.call('getblockheader', root, false))
+    if (height === 2_100) await source.mine(1)
+  }
+  const { peers } = await statusOnce(port, () => true)
+  expect(peers).toContainEqual(expect.objectContaining({ transport: 'bitcoin', direction: 'inbound', strikes: 0 }))
+})
+
+/** It has this header, though not its block. */
+async function untilHeaders(daemon: BitcoinDaemon, root: string): Promise<void> {
+  for (;;) {
+    const tips = await daemon.call<readonly { readonly hash: string }[]>('getchaintips')
+    if (tips.some(({ hash }) => hash === root)) return
+    // Answers at once, or when something changes: no sleep of ours.
+    await daemon.call('waitfornewblock', 50)
+  }
+}
 
 testWithBitcoind('blocks that bitcoind has come through the gateway byte for byte', async () => {
   const daemon = await startDaemon()
