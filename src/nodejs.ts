@@ -17,8 +17,11 @@ import {
   type BitcoinPeers,
   type BitcoinSide,
 } from './host/bitcoin-side.nodejs.ts'
+import { gatewayRoads, type GatewayRoad } from './host/gateway-roads.nodejs.ts'
 import type { Host } from './host/host.ts'
 import { HostError } from './host/host.ts'
+import type { RtcConfiguration } from './host/lazy-roads.ts'
+import type { NodejsTransportsOptions } from './host/transports.nodejs.ts'
 import { createFileBlockStore } from './store/block-store-file.nodejs.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
 import type { BlockStore } from './store/block-store.ts'
@@ -29,6 +32,7 @@ import { openLineFile } from './store/line-file.nodejs.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { HeaderStore } from './store/store.ts'
 import { StoreError } from './store/store.ts'
+import { textFile } from './store/text-file.nodejs.ts'
 import { HASH_DBL_SHA2_256, HASH_SHA2_256 } from './wire/cid.ts'
 import { createCidOf, createRehash, type Hashers } from './wire/rehash.ts'
 
@@ -48,11 +52,12 @@ export { BITCOIN_NETWORKS } from './chain/bitcoin/networks.ts'
 export { defaultDataDirectory, makeFolder, openDataFolder } from './store/data-folder.nodejs.ts'
 export { createFileStore } from './store/file.nodejs.ts'
 export { addressProblem } from './host/address.ts'
+export { GATEWAY_ROADS, gatewayRoadOf, type GatewayRoad } from './host/gateway-roads.nodejs.ts'
 export type { BitcoinEndpoint } from './host/bitcoin-address.ts'
 export { bitcoinPeersProblem, hasDnsSeeds, parseBitcoinListen, type BitcoinPeers } from './host/bitcoin-side.nodejs.ts'
 export { StoreError } from './store/store.ts'
 
-const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets']
+const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets', 'webrtc-direct', 'webtransport', 'webrtc']
 const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 const HASHERS: Hashers = new Map([
   [HASH_SHA2_256, sha256],
@@ -61,6 +66,8 @@ const HASHERS: Hashers = new Map([
 const BLOCK_STORE_BYTES_MAX: number = 1024 * 1024 * 1024
 /** In the data folder: addresses of Bitcoin peers that were good. */
 const BITCOIN_PEERS_FILE = 'bitcoin-peers'
+/** In the data folder, one for each road: the certificates that addresses name. */
+const CERTIFICATE_FILES = { webtransport: 'webtransport-certificates', 'webrtc-direct': 'webrtc-certificate' } as const
 /** A class of pupils at one gateway, several times over. */
 const MAX_PEERS = 256
 
@@ -75,6 +82,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   if (problem !== undefined) fail('bitcoinPeers', problem, bitcoinPeers)
   const folder = storeOption === 'memory' ? undefined : await openFolder(storeOption.directory)
   const { listen = [], announce = [], transports = TRANSPORTS } = options
+  const rtcConfiguration = options.rtcConfiguration as RtcConfiguration | undefined
   return await startLightNode({
     folder,
     chain,
@@ -89,7 +97,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     makeHost: ({ createLibp2pHost, createNodejsLibp2p, nodejsTransports }, privateKey) =>
       createLibp2pHost({
         createLibp2p: createNodejsLibp2p,
-        transports: nodejsTransports({ transports }),
+        transports: nodejsTransports({ transports, rtcConfiguration, ...certificatesIn(folder) }),
         listen,
         announce,
         headerSizeBytes: chain.headerSizeBytes,
@@ -108,9 +116,15 @@ export interface GatewayOptions {
   readonly bitcoinPeers?: BitcoinPeers | undefined
   /** Where nodes of Bitcoin's own network can dial us: port 0 takes any free one. Nowhere by default. */
   readonly bitcoinListen?: BitcoinEndpoint | undefined
-  /** For HTTP and WebSockets; 0 takes any free one. TCP takes a free one of its own. */
+  /** For HTTP and WebSockets; 0 takes any free one. What the other roads take follows from it: `gatewayRoads`. */
   readonly port: number
   readonly host: string
+  /** Multiaddrs to listen on in place of the default one of their road, none of them for WebSockets: `gatewayRoadOf`. */
+  readonly listen?: readonly string[]
+  /** Roads not to listen on. */
+  readonly withoutRoads?: readonly GatewayRoad[]
+  /** Tabs leave word here for each other, and then meet directly. Default: true. */
+  readonly relays?: boolean
   readonly announce: readonly string[]
   /** It makes the headers itself: a practice chain. */
   readonly isAuthority: boolean
@@ -148,6 +162,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const onListening = (actualPort: number): void => {
     listeningPort = actualPort
   }
+  let notes: readonly string[] = []
   const lightNode = await startLightNode({
     folder,
     chain,
@@ -160,17 +175,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     record: options.record,
     debug: options.debug ?? false,
     isAuthority,
-    makeHost: ({ createLibp2pHost, createNodejsLibp2p, nodejsTransports }, privateKey) =>
-      createLibp2pHost({
+    makeHost: async ({ createLibp2pHost, createNodejsLibp2p, nodejsTransports, relayServer }, privateKey) => {
+      const roads = await gatewayRoads({ host, port, listen: options.listen, without: options.withoutRoads })
+      notes = roads.notes
+      return createLibp2pHost({
         createLibp2p: createNodejsLibp2p,
-        transports: nodejsTransports({ httpRequestHandler, allowUpgrade, onListening }),
-        listen: [`/${ip}/${host}/tcp/${port}/ws`, `/${ip}/${host}/tcp/0`],
+        transports: nodejsTransports({ httpRequestHandler, allowUpgrade, onListening, ...certificatesIn(folder) }),
+        listen: [`/${ip}/${host}/tcp/${port}/ws`, ...roads.listen],
+        services: options.relays === false ? [] : [relayServer()],
         announce,
         headerSizeBytes: chain.headerSizeBytes,
         log,
         ...(privateKey === undefined ? {} : { privateKey }),
-      }),
+      })
+    },
   })
+  // Not before: a start that fails says why in one line.
+  for (const detail of notes) log('warning', { code: 'road-missing', detail })
   return Object.assign(lightNode, { port: listeningPort })
 }
 
@@ -241,6 +262,12 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
     await folder?.close()
     throw asLightNodeError(error)
   }
+}
+
+/** Where there is no folder a restart makes new ones. */
+function certificatesIn(folder: DataFolder | undefined): Pick<NodejsTransportsOptions, 'certificateStorage'> {
+  if (folder === undefined) return {}
+  return { certificateStorage: (road) => textFile({ folder, name: CERTIFICATE_FILES[road] }) }
 }
 
 interface OpenBitcoinSide extends BitcoinSide {

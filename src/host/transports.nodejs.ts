@@ -29,7 +29,7 @@ const RELAY_STREAMS_PER_PEER_MAX = 16
 
 export type NodejsTransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
 
-export const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = [
+const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = [
   'tcp',
   'websockets',
   'webrtc-direct',
@@ -37,13 +37,16 @@ export const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = [
   'webrtc',
 ]
 
+/** Of the listeners that addresses name a certificate of, one for each road. */
+export type CertificateStorageOf = (road: 'webtransport' | 'webrtc-direct') => CertificateStorage
+
 export interface NodejsTransportsOptions {
   /** Which to use. Default: all. */
   readonly transports?: readonly NodejsTransportName[]
   /** For WebRTC; no server is contacted unless it is named here. */
   readonly rtcConfiguration?: RtcConfiguration | undefined
-  /** Of the WebTransport listener; where none is given a restart breaks the addresses that were given out. */
-  readonly certificates?: CertificateStorage
+  /** Where none is given, a restart breaks the addresses that were given out. */
+  readonly certificateStorage?: CertificateStorageOf
   /** Told the port of each WebSocket listener once it listens. */
   readonly onListening?: (port: number) => void
   /**
@@ -60,9 +63,9 @@ export interface NodejsTransportsOptions {
  * and fails that dial or that listener where its native part does not load.
  */
 export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pTransports {
-  const { transports = NODEJS_TRANSPORTS, certificates = createMemoryCertificates() } = options
+  const { transports = NODEJS_TRANSPORTS, certificateStorage = createMemoryCertificates } = options
   const parts: RoadParts = {
-    loadWebRtc: () => import('./webrtc.nodejs.ts'),
+    loadWebRtc: () => loadWebRtc(certificateStorage('webrtc-direct')),
     rtcConfiguration: options.rtcConfiguration,
     canListenDirect: true,
   }
@@ -71,40 +74,23 @@ export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pT
     websockets: () => [sharedWebSockets(options)],
     'webrtc-direct': () => [lazyTransport(webRtcDirectRoad(parts))],
     webtransport: () => [
-      lazyTransport(webTransportRoad({ canListen: true, load: () => loadWebTransport(certificates) })),
+      lazyTransport(
+        webTransportRoad({ canListen: true, load: () => loadWebTransport(certificateStorage('webtransport')) }),
+      ),
     ],
     webrtc: () => [lazyTransport(webRtcRoad(parts)), relayTransport()],
   }
   return transports.flatMap((name) => byName[name]())
 }
 
-/**
- * What a gateway listens on besides WebSockets and TCP, on UDP: WebTransport on `port` and WebRTC-Direct on any free one. What
- * cannot load, or not listen on this host, is a line in `missing`, and the rest goes on.
- */
-export async function gatewayRoads(args: { readonly host: string; readonly port: number }): Promise<{
-  readonly listen: readonly string[]
-  readonly missing: readonly string[]
-}> {
-  const { host, port } = args
-  const isIp4 = !host.includes(':')
-  const listen: string[] = []
-  const missing: string[] = []
-  const add = async (name: string, address: string, load: () => Promise<unknown>): Promise<void> => {
-    try {
-      await load()
-      listen.push(address)
-    } catch (error) {
-      const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
-      missing.push(`not listening for ${name}: ${reason}`)
-    }
-  }
-  await add('WebTransport', `/ip4/${host}/udp/${port}/quic-v1/webtransport`, async () => {
-    if (!isIp4) throw new Error(`its addon binds IPv4 only, not ${host}`)
-    await (await import('./webtransport-addon.nodejs.ts')).loadWebTransportAddon()
-  })
-  await add('WebRTC', `/${isIp4 ? 'ip4' : 'ip6'}/${host}/udp/0/webrtc-direct`, () => import('./webrtc.nodejs.ts'))
-  return { listen, missing }
+/** With a certificate that outlives the process. */
+async function loadWebRtc(storage: CertificateStorage): ReturnType<RoadParts['loadWebRtc']> {
+  const [module, { webRtcCertificate }] = await Promise.all([
+    import('./webrtc.nodejs.ts'),
+    import('./webrtc-certificate.nodejs.ts'),
+  ])
+  const certificate = await webRtcCertificate(storage, Date.now())
+  return { ...module, webRTCDirect: (options) => module.webRTCDirect({ ...options, certificate }) }
 }
 
 async function loadWebTransport(storage: CertificateStorage): ReturnType<LazyRoad['load']> {

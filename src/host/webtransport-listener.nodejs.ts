@@ -1,5 +1,6 @@
 import { TypedEventEmitter, type Listener, type ListenerEvents, type Upgrader } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
+import { getThinWaistAddresses } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createSocket } from 'node:dgram'
 import {
@@ -72,7 +73,10 @@ export class WebTransportListener extends TypedEventEmitter<ListenerEvents> impl
     if (this.#listening === undefined) return []
     const { host, port, certificates } = this.#listening
     const hashes = [certificates.current, certificates.next].map((each) => encodeCerthash(fingerprintOf(each)))
-    return [multiaddr(`/ip4/${host}/udp/${port}/quic-v1/webtransport/certhash/${hashes.join('/certhash/')}`)]
+    const listening = multiaddr(`/ip4/${host}/udp/${port}`)
+    const road = `/quic-v1/webtransport/certhash/${hashes.join('/certhash/')}`
+    // 0.0.0.0 is every address that this machine has.
+    return getThinWaistAddresses(listening).map((address) => address.encapsulate(road))
   }
 
   updateAnnounceAddrs(): void {}
