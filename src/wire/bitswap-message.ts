@@ -98,38 +98,95 @@ interface Decoding {
  * padded message does not stay in memory for a short block. Throws `WireError` on bytes that are no message, or one of too many items or bytes.
  */
 export function decodeBitswapMessage(bytes: Uint8Array): DecodedExchange {
-  if (bytes.length > EXCHANGE_MESSAGE_BYTES_MAX) {
-    throw oversize(`a message of at most ${EXCHANGE_MESSAGE_BYTES_MAX} bytes`, bytes.length)
-  }
-  const decoding: Decoding = {
-    wants: [],
-    cancels: [],
-    isFullWantlist: false,
-    blocks: [],
-    haves: [],
-    dontHaves: [],
-    pendingBytes: 0,
-    unreadableBlockCount: 0,
-    ignoredCidCount: 0,
-    itemCount: 0,
-  }
-  const reader = new ProtobufReader(bytes)
-  while (reader.next()) {
-    if (reader.field === MESSAGE.pendingBytes) decoding.pendingBytes = Math.max(0, reader.int32() ?? 0)
-    else if (reader.field === MESSAGE.wantlist) readWantlist(reader.message(), decoding)
-    else if (reader.field === MESSAGE.block) readBlock(reader.message(), decoding)
-    else if (reader.field === MESSAGE.presence) readPresence(reader.message(), decoding)
-  }
-  const blocksBytes = decoding.blocks.reduce((sum, block) => sum + block.bytes.length, 0)
-  if (blocksBytes * 2 >= bytes.length) return decoding
-  return { ...decoding, blocks: decoding.blocks.map((block) => ({ ...block, bytes: block.bytes.slice() })) }
+  return new BitswapReader(bytes).read(Infinity)
 }
 
-function readWantlist(reader: ProtobufReader | undefined, decoding: Decoding): void {
-  while (reader?.next() === true) {
-    if (reader.field === WANTLIST.full) decoding.isFullWantlist = isTrue(reader)
-    else if (reader.field === WANTLIST.entry) readEntry(reader.message(), decoding)
+/** Decodes a message a part at a time; all parts together say what the whole says. */
+export class BitswapReader {
+  readonly #bytes: Uint8Array
+  readonly #reader: ProtobufReader
+  #wantlistBytes: Uint8Array = NO_BYTES
+  /** Of the wantlist that is being read. */
+  #entries: ProtobufReader | undefined
+  /** Undefined while nobody looked. */
+  #isFullWantlist: boolean | undefined
+  #itemCount = 0
+  isOver = false
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.#reader = new ProtobufReader(bytes)
   }
+
+  /**
+   * The next part: it ends behind `entriesMax` entries of a wantlist, unless that one replaces all earlier wants. What is
+   * behind the wantlist comes with its last part. Throws as `decodeBitswapMessage` does.
+   */
+  read(entriesMax: number): DecodedExchange {
+    const bytes = this.#bytes
+    if (bytes.length > EXCHANGE_MESSAGE_BYTES_MAX) {
+      throw oversize(`a message of at most ${EXCHANGE_MESSAGE_BYTES_MAX} bytes`, bytes.length)
+    }
+    const decoding: Decoding = {
+      wants: [],
+      cancels: [],
+      isFullWantlist: false,
+      blocks: [],
+      haves: [],
+      dontHaves: [],
+      pendingBytes: 0,
+      unreadableBlockCount: 0,
+      ignoredCidCount: 0,
+      itemCount: this.#itemCount,
+    }
+    this.#readFields(decoding, entriesMax)
+    this.#itemCount = decoding.itemCount
+    const blocksBytes = decoding.blocks.reduce((sum, block) => sum + block.bytes.length, 0)
+    if (blocksBytes * 2 >= bytes.length) return decoding
+    return { ...decoding, blocks: decoding.blocks.map((block) => ({ ...block, bytes: block.bytes.slice() })) }
+  }
+
+  #readFields(decoding: Decoding, entriesMax: number): void {
+    const reader = this.#reader
+    for (;;) {
+      this.#readWantlist(decoding, entriesMax)
+      if (this.#entries !== undefined) return
+      if (!reader.next()) break
+      if (reader.field === MESSAGE.pendingBytes) decoding.pendingBytes = Math.max(0, reader.int32() ?? 0)
+      else if (reader.field === MESSAGE.wantlist) this.#startWantlist(reader.bytes())
+      else if (reader.field === MESSAGE.block) readBlock(reader.message(), decoding)
+      else if (reader.field === MESSAGE.presence) readPresence(reader.message(), decoding)
+    }
+    this.isOver = true
+  }
+
+  #startWantlist(bytes: Uint8Array | undefined): void {
+    if (bytes === undefined) return
+    this.#wantlistBytes = bytes
+    this.#entries = new ProtobufReader(bytes)
+    this.#isFullWantlist = undefined
+  }
+
+  #readWantlist(decoding: Decoding, entriesMax: number): void {
+    const entries = this.#entries
+    for (let count = 0; entries?.next() === true;) {
+      if (entries.field === WANTLIST.full) decoding.isFullWantlist = isTrue(entries)
+      else if (entries.field === WANTLIST.entry) {
+        readEntry(entries.message(), decoding)
+        count++
+      }
+      if (count >= entriesMax && !(this.#isFullWantlist ??= isFull(this.#wantlistBytes))) return
+    }
+    this.#entries = undefined
+  }
+}
+
+/** It says so behind its entries. */
+function isFull(wantlistBytes: Uint8Array): boolean {
+  const reader = new ProtobufReader(wantlistBytes)
+  let isIt = false
+  while (reader.next()) if (reader.field === WANTLIST.full) isIt = isTrue(reader)
+  return isIt
 }
 
 function readEntry(reader: ProtobufReader | undefined, decoding: Decoding): void {
