@@ -20,7 +20,8 @@ export interface Libp2pCore extends Pick<
   Libp2p,
   'peerId' | 'status' | 'addEventListener' | 'getConnections' | 'getMultiaddrs' | 'start' | 'stop'
 > {
-  readonly peerStore: Pick<PeerStore, 'all' | 'delete'>
+  /** Where one is kept. */
+  readonly peerStore?: Pick<PeerStore, 'all' | 'delete'>
   /** Two dials to one peer at once are two dials; else the second waits for the first, and dials nothing of its own. */
   readonly dialsApart?: boolean
   handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void>

@@ -1,6 +1,5 @@
 import { noise } from '@libp2p/noise'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
-import { identify } from '@libp2p/identify'
 import type { Connection, IdentifyResult, Stream } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -91,7 +90,7 @@ async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2pCore> {
         maxReadBufferLength: STREAM_WINDOW_BYTES_MAX,
       },
     }),
-    services: [identify(), ...services],
+    services,
   })
 }
 
@@ -289,10 +288,11 @@ class Libp2pHost implements Host {
 
   /** libp2p remembers everybody it ever met. */
   async #forgetPeers(): Promise<void> {
+    const { peerStore } = this.#libp2p
     try {
       const kept = new Set([this.peerId, ...this.#table.all.map((connection) => connection.remotePeer.toString())])
-      for (const { id } of await this.#libp2p.peerStore.all()) {
-        if (!kept.has(id.toString())) await this.#libp2p.peerStore.delete(id)
+      for (const { id } of (await peerStore?.all()) ?? []) {
+        if (!kept.has(id.toString())) await peerStore?.delete(id)
       }
     } catch (error) {
       this.#options.log?.('forget-peers-failed', { reason: String(error) })

@@ -1,3 +1,4 @@
+import { identify } from '@libp2p/identify'
 import { createLibp2p } from 'libp2p'
 import { PENDING_CONNECTIONS_MAX } from '../core/limits.ts'
 import type { Libp2pCore, Libp2pParts } from './libp2p-core.ts'
@@ -17,7 +18,9 @@ export async function createNodejsLibp2p(parts: Libp2pParts): Promise<Libp2pCore
     transports: parts.transports,
     connectionEncrypters: [parts.encrypter],
     streamMuxers: [parts.muxer],
-    services: Object.fromEntries(parts.services.map((service, index) => [`service-${index}`, service])),
+    services: Object.fromEntries(
+      [identify(), ...parts.services].map((service, index) => [`service-${index}`, service]),
+    ),
     // By default a browser dials neither ws:// nor loopback. Which addresses are worth a try is not the library's to say.
     connectionGater: { denyDialMultiaddr: () => false },
     // The core pings; libp2p's monitor would close connections behind its back.

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import { identify, identifyPush } from '@libp2p/identify'
+import { identify } from '@libp2p/identify'
 import type { Connection, IdentifyResult, Libp2p, MultiaddrConnection, Stream } from '@libp2p/interface'
 import { memory } from '@libp2p/memory'
 import { noise } from '@libp2p/noise'
@@ -30,7 +30,7 @@ async function start(parts: Partial<Libp2pParts> = {}): Promise<Libp2pCore> {
     transports: [memory()],
     encrypter: noise(),
     muxer: yamux(),
-    services: [identify()],
+    services: [],
     ...parts,
   })
   await tab.handle(ECHO, () => {})
@@ -46,7 +46,7 @@ async function startStranger(): Promise<Libp2p> {
     transports: [memory()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
-    services: { identify: identify(), identifyPush: identifyPush({ debounce: 1 }) },
+    services: { identify: identify() },
     connectionMonitor: { enabled: false },
   })
   stops.push(() => stranger.stop())
@@ -85,21 +85,8 @@ test.each(['dials', 'is dialled'])('a stock libp2p that %s learns who we are and
   const [ofTab, ofStranger] = await Promise.all(learnt)
   expect(ofTab).toMatchObject({ agentVersion: 'tab', protocols: [ECHO, '/ipfs/id/1.0.0'] })
   expect(ofTab.peerId.equals(tab.peerId)).toBe(true)
-  expect(ofStranger.protocols).toContain('/ipfs/id/push/1.0.0')
-})
-
-test('with identify-push, what changes later is told to the peers that are there, and heard from them', async () => {
-  const services = [identify(), identifyPush({ debounce: 1 })]
-  const [tab, stranger] = await Promise.all([start({ services }), startStranger()])
-  const first = [identified(stranger), identified(tab)]
-  await tab.dial(addressOf(stranger))
-  await Promise.all(first)
-  const told = identified(stranger, ({ protocols }) => protocols.includes('/late/1'))
-  await tab.handle('/late/1', () => {})
-  await told
-  const heard = identified(tab, ({ protocols }) => protocols.includes('/late/2'))
-  await stranger.handle('/late/2', () => {})
-  await heard
+  expect(ofStranger.protocols).toEqual(['/ipfs/id/1.0.0'])
+  expect(ofStranger.peerId.equals(stranger.peerId)).toBe(true)
 })
 
 test('over a limited connection only a protocol that asks for it opens a stream, and a dial makes a better one', async () => {
@@ -137,20 +124,11 @@ test('of one protocol a connection carries as many streams as its handler allows
   await expect(back?.newStream('/none/1')).rejects.toMatchObject({ name: 'UnsupportedProtocolError' })
 })
 
-test('a peer that is connected is not dialled again; one that is known by its addresses is dialled by its name', async () => {
+test('a peer that is connected is not dialled again, and none is dialled by its name alone', async () => {
   const [tab, other] = await Promise.all([start(), start()])
   const first = await tab.dial(addressOf(other))
   expect(await tab.dial(addressOf(other))).toBe(first)
-  const gone = closed(first)
-  await first.close()
-  await gone
-  expect(tab.getConnections()).toEqual([])
-  const store = tab.peerStore as Libp2p['peerStore']
-  await store.merge(other.peerId, {
-    multiaddrs: [multiaddr('/ip4/127.0.0.1/tcp/1'), addressOf(other).decapsulate('/p2p')],
-  })
-  const second = await (tab as Libp2p).dial(other.peerId)
-  expect(second.remotePeer.equals(other.peerId)).toBe(true)
+  await expect((tab as Libp2p).dial(other.peerId)).rejects.toThrow('none are remembered')
 })
 
 test('an address that no transport of ours can dial is refused in words', async () => {

@@ -1,3 +1,4 @@
+import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import {
   ConnectionClosedError,
   isPeerId,
@@ -17,12 +18,12 @@ import {
   type StreamHandlerOptions,
 } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { CODE_P2P, multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { abortConnection } from './abort-connection.ts'
 import type { Libp2pComponents, Libp2pCore, Libp2pParts } from './libp2p-core.ts'
 import { peerOf } from './remote-address.ts'
 import { isDirect, type TabConnection } from './tab-connection.ts'
-import { TabPeerStore } from './tab-peer-store.ts'
+import { answerIdentify, askIdentify, IDENTIFY_PROTOCOL, type OwnIdentity } from './tab-identify.ts'
 import { TabRegistrar } from './tab-registrar.ts'
 import { orAborted, within } from './tab-signal.ts'
 import { TabTransports } from './tab-transports.ts'
@@ -35,7 +36,7 @@ const LAST_CLOSE_TIMEOUT_MS = 500
 
 /**
  * What stands where `createLibp2p` stands on platforms without sockets: 6 kB gzip instead of 46, over the same noise,
- * muxer, identify and transports. It has no peer routing, no DNS (`/dnsaddr` is refused), no connection pruning and no
+ * muxer and transports, with an identify of its own. It has no peer routing, no DNS (`/dnsaddr` is refused), no connection pruning and no
  * metrics, and two dials to one peer at once are two connections: the core closes the surplus.
  */
 export async function createTabLibp2p(parts: Libp2pParts): Promise<Libp2pCore> {
@@ -45,7 +46,6 @@ export async function createTabLibp2p(parts: Libp2pParts): Promise<Libp2pCore> {
 /** Starts once and stops once. */
 class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
   readonly peerId: PeerId
-  readonly peerStore: TabPeerStore
   readonly dialsApart = true
   status: Libp2pStatus = 'stopped'
   readonly #parts: Libp2pParts
@@ -60,8 +60,7 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
     super()
     this.#parts = parts
     this.peerId = peerIdFromPrivateKey(parts.privateKey)
-    this.peerStore = new TabPeerStore(this.peerId)
-    this.#registrar = new TabRegistrar(() => this.#updateOwnRecord())
+    this.#registrar = new TabRegistrar()
     const upgrader = new TabUpgrader({
       peerId: this.peerId,
       registrar: this.#registrar,
@@ -73,8 +72,10 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
     upgrader.use(parts.encrypter(components), parts.muxer(components))
     this.#transports.use(parts.transports.map((make) => make(components)))
     this.#services = parts.services.map((make) => make(components))
-    this.addEventListener('peer:identify', (event) => this.#registrar.learnt(event.detail))
-    this.addEventListener('transport:listening', () => void this.#updateOwnRecord())
+    void this.handle(IDENTIFY_PROTOCOL, (stream, connection) => answerIdentify(stream, connection, this.#identity()), {
+      maxInboundStreams: 1,
+      runOnLimitedConnection: true,
+    })
   }
 
   getConnections(peer?: PeerId): Connection[] {
@@ -88,17 +89,17 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
     return addresses.map((address) => (peerOf(address) === own ? address : address.encapsulate(`/p2p/${own}`)))
   }
 
-  handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void> {
+  async handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void> {
     return this.#registrar.handle(protocol, handler, options)
   }
 
-  /** A peer is dialled at the addresses that are known of it, one after the other. */
+  /** Of several addresses one after the other is dialled. */
   async dial(target: DialTarget, options: AbortOptions = {}): Promise<Connection> {
     if (this.status !== 'started' && this.status !== 'starting') throw new NotStartedError('the libp2p is not started')
-    const addresses = isPeerId(target) ? await this.#addressesOf(target) : [target].flat()
-    const named = addresses[0] === undefined ? undefined : peerOf(addresses[0])
-    const peer = isPeerId(target) ? target : named === undefined ? undefined : peerIdFromString(named)
-    const known = peer === undefined ? undefined : this.#connectionTo(peer, addresses)
+    if (isPeerId(target)) throw new NotFoundError('expected addresses: none are remembered of a peer')
+    const addresses = [target].flat()
+    const peer = addresses[0] === undefined ? undefined : peerOf(addresses[0])
+    const known = peer === undefined ? undefined : this.#connectionTo(peerIdFromString(peer), addresses)
     if (known !== undefined) return known
     return within({ signal: options.signal, timeoutMs: DIAL_TIMEOUT_MS }, (signal) =>
       this.#dialOneOf(addresses, AbortSignal.any([signal, this.#stopping.signal])),
@@ -138,13 +139,6 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
     throw problem
   }
 
-  async #addressesOf(peer: PeerId): Promise<Multiaddr[]> {
-    const { addresses } = await this.peerStore.get(peer)
-    return addresses
-      .map(({ multiaddr }) => (peerOf(multiaddr) ? multiaddr : multiaddr.encapsulate(`/p2p/${peer.toString()}`)))
-      .filter((address) => this.#transports.dialTransportForMultiaddr(address) !== undefined)
-  }
-
   /** One that a dial to these addresses would not better. */
   #connectionTo(peer: PeerId, addresses: readonly Multiaddr[]): Connection | undefined {
     const open = this.getConnections(peer).filter(({ status, limits }) => status === 'open' && limits === undefined)
@@ -160,23 +154,32 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
       this.safeDispatchEvent('connection:close', { detail: connection })
     })
     this.safeDispatchEvent('connection:open', { detail: connection })
+    void this.#identify(connection)
   }
 
-  /** Identify tells others what stands there; identify-push when it changes. */
-  async #updateOwnRecord(): Promise<void> {
-    const peer = await this.peerStore.patch(this.peerId, { protocols: this.#registrar.getProtocols() })
-    this.safeDispatchEvent('self:peer:update', { detail: { peer } })
+  async #identify(connection: TabConnection): Promise<void> {
+    const detail = await askIdentify(connection)
+    if (detail === undefined || connection.status !== 'open') return
+    this.#registrar.learnt(detail)
+    this.safeDispatchEvent('peer:identify', { detail })
   }
 
-  /** As much of libp2p's components as noise, yamux, identify and the transports for tabs use. */
+  #identity(): OwnIdentity {
+    return {
+      userAgent: this.#parts.userAgent,
+      publicKey: publicKeyToProtobuf(this.#parts.privateKey.publicKey),
+      addresses: this.getMultiaddrs().map((address) => address.decapsulateCode(CODE_P2P)),
+      protocols: this.#registrar.getProtocols(),
+    }
+  }
+
+  /** As much of libp2p's components as noise, yamux and the transports for tabs use. */
   #componentsWith(upgrader: TabUpgrader): Libp2pComponents {
     const components = {
       peerId: this.peerId,
       privateKey: this.#parts.privateKey,
-      nodeInfo: { name: this.#parts.userAgent, version: '', userAgent: this.#parts.userAgent },
       logger: { forComponent: () => SILENT },
       events: this,
-      peerStore: this.peerStore,
       registrar: this.#registrar,
       upgrader,
       transportManager: this.#transports,

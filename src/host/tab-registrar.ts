@@ -11,13 +11,7 @@ export class TabRegistrar implements Pick<
 > {
   readonly #handlers = new Map<string, Handler>()
   readonly #topologies = new Map<string, { readonly protocol: string; readonly topology: Topology }>()
-  readonly #onChanged: () => Promise<void>
   #topologyCount = 0
-
-  /** `onChanged` when we speak one more protocol, or one less. */
-  constructor(onChanged: () => Promise<void>) {
-    this.#onChanged = onChanged
-  }
 
   getProtocols(): string[] {
     return [...this.#handlers.keys()].sort()
@@ -39,12 +33,10 @@ export class TabRegistrar implements Pick<
       throw new Error(`expected a protocol without a handler, got ${protocol}`)
     }
     this.#handlers.set(protocol, { handler, options })
-    await this.#onChanged()
   }
 
   async unhandle(protocol: string): Promise<void> {
     this.#handlers.delete(protocol)
-    await this.#onChanged()
   }
 
   /** Only `onConnect` is ever called, at each identify, whatever the topology's filter says. */
