@@ -143,6 +143,8 @@ function createYield(): (callback: () => void) => void {
 function watchPlatform(lightNode: RunningLightNode, signal: AbortSignal): void {
   if (typeof window === 'undefined') return
   window.addEventListener('online', () => lightNode.networkCameBack(), { signal })
+  // A phone that was in a pocket may be on another network now.
+  document.addEventListener('visibilitychange', () => document.hidden || lightNode.woke(), { signal })
   document.addEventListener('resume', () => lightNode.woke(), { signal })
   window.addEventListener('pageshow', (event) => event.persisted && lightNode.woke(), { signal })
 }

@@ -12,7 +12,9 @@ import type { HeaderStore, OpenedStore } from '../store/store.ts'
 import type {
   BlockPlace,
   BlockRecord,
+  HeaderSource,
   ImportedBlock,
+  ImportedHeaders,
   LightNode,
   LightNodeEventMap,
   Snapshot,
@@ -27,6 +29,7 @@ import { ContentAccess } from './content-access.ts'
 import type { DebuggedCore } from './debugging.ts'
 import { Driver } from './driver.ts'
 import { HeadStream } from './head-stream.ts'
+import { HeaderFiles } from './header-files.ts'
 import type { Log } from './log.ts'
 import { guarded } from './log.ts'
 import { recordCore } from './recording.ts'
@@ -86,6 +89,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   readonly #headStreams = new Set<HeadStream>()
   readonly #wants: Wants
   readonly #content: ContentAccess
+  readonly #headerFiles: HeaderFiles
   #isReady = false
   #nextToken = 1
   #storeReason: string | undefined
@@ -147,6 +151,14 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       wholeBlocks,
       yieldTurn,
     })
+    this.#headerFiles = new HeaderFiles({
+      chain,
+      tree: this.#core.tree,
+      post: (event) => this.#driver.post(event),
+      snapshot: () => this.snapshot(),
+      subscribe: (callback) => this.subscribe(callback),
+      yieldTurn,
+    })
     // Nobody may be waiting when a stop rejects this.
     this.#readiness.promise.catch(() => {})
   }
@@ -200,9 +212,10 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.#driver.post({ type: 'headers-submitted', headers })
   }
 
-  /** The platform says that the network is back. */
+  /** The platform says that the network is back; what was connected over another one may be dead, and is probed. */
   networkCameBack(): void {
     this.#driver.post({ type: 'network-online' })
+    this.woke()
   }
 
   /** The platform says that we may have slept. */
@@ -282,6 +295,18 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     await this.#whileRunning(() => this.#content.putBytes(cid, bytes))
   }
 
+  async importHeaders(
+    source: HeaderSource,
+    options: { readonly signal?: AbortSignal; readonly onProgress?: (headerCount: number) => void } = {},
+  ): Promise<ImportedHeaders> {
+    return await this.#whileRunning(() => this.#headerFiles.import(source, options))
+  }
+
+  exportHeaders(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Uint8Array> {
+    if (this.#stopped !== undefined) throw stoppedError()
+    return this.#headerFiles.export(options.signal)
+  }
+
   async #whileRunning<Value>(run: () => Promise<Value>): Promise<Value> {
     if (this.#stopped !== undefined) throw stoppedError()
     return await run()
@@ -327,6 +352,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.#connects.clear()
     this.#readiness.reject(stoppedError())
     this.#wants.stop(stoppedError())
+    this.#headerFiles.stop(stoppedError())
     for (const stream of [...this.#headStreams]) stream.end()
     try {
       await stopping
@@ -376,6 +402,9 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       case 'warning':
         if (effect.code === 'quota-exceeded' || effect.code === 'store-write-failed') this.#writeProblem = effect.detail
         this.#warn(effect)
+        return
+      case 'headers-settled':
+        this.#headerFiles.settled(effect)
         return
       case 'want-settled':
       case 'outline-settled':
