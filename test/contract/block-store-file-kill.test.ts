@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { createFileBlockStore } from '../../src/store/block-store-file.nodejs.ts'
 import { expectSameBytes } from './store-contract.ts'
 import { rehash, WRITER_SIZE_BYTES_MAX, writtenBlocks, writtenRoot } from './block-store-model.ts'
+import { writeUntilKilled } from './write-until-killed.ts'
 
 const KILL_COUNT = 20
 
@@ -14,7 +13,12 @@ test(`a writer of blocks killed ${KILL_COUNT} times leaves whole writes, its las
   const directory = await mkdtemp(join(tmpdir(), 'rushlight-blocks-kill-'))
   try {
     for (let seed = 1; seed <= KILL_COUNT; seed += 1) {
-      const acknowledged = await writeUntilKilled({ directory, seed, killAt: 1 + ((seed * 7) % 23) })
+      const acknowledged = await writeUntilKilled({
+        writer: 'block-store-writer.ts',
+        directory,
+        seed,
+        killAt: 1 + ((seed * 7) % 23),
+      })
       const warnings: string[] = []
       const store = createFileBlockStore({
         chain: 'bitcoin:regtest',
@@ -47,29 +51,3 @@ test(`a writer of blocks killed ${KILL_COUNT} times leaves whole writes, its las
     await rm(directory, { recursive: true })
   }
 })
-
-/** Resolves to the last acknowledged write. The kill is sent at the `killAt`th, and arrives at some moment after it. */
-function writeUntilKilled(args: { directory: string; seed: number; killAt: number }): Promise<number> {
-  const writerPath = fileURLToPath(new URL('./block-store-writer.ts', import.meta.url))
-  const child = spawn(process.execPath, [writerPath, args.directory, String(args.seed)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let acknowledged = ''
-  let problems = ''
-  child.stderr.on('data', (text: Buffer) => (problems += text.toString()))
-  child.stdout.on('data', (text: Buffer) => {
-    acknowledged += text.toString()
-    if (lastLine(acknowledged) >= args.killAt) child.kill('SIGKILL')
-  })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code, signal) => {
-      if (signal === 'SIGKILL') resolve(lastLine(acknowledged))
-      else reject(new Error(`the writer ended with ${code}: ${problems}`))
-    })
-  })
-}
-
-function lastLine(text: string): number {
-  return Number(text.split('\n').at(-2) ?? 0)
-}
