@@ -24,13 +24,21 @@ export const startCommand: Command = {
 Usage
   rushlight start [FLAGS]
 
-  One port serves the page, peers over WebSockets, and GET /api/status, /api/addresses, /metrics and /healthz.
+  One port serves the page, peers over WebSockets, and GET /api/status, /api/addresses, /metrics and /healthz. Peers come
+  over WebTransport too, on the UDP port of the same number, over WebRTC-Direct on the UDP port after it, and over TCP on
+  any free one. Tabs that meet here go on without it, over WebRTC.
 
 Flags
   --chain CHAIN         bitcoin:mainnet (the default), bitcoin:testnet3, bitcoin:testnet4, bitcoin:signet, bitcoin:regtest
   --data DIR            data folder; default $XDG_DATA_HOME/rushlight/<chain>, else ~/.local/share/rushlight/<chain>
   --port PORT           default 8645; 0 takes any free one
   --host ADDRESS        what to bind; default 127.0.0.1, this machine only
+  --listen MULTIADDR    where to listen instead for TCP, WebTransport or WebRTC-Direct, such as
+                        /ip4/0.0.0.0/udp/8645/quic-v1/webtransport or /ip4/0.0.0.0/udp/8646/webrtc-direct; may be repeated
+  --no-tcp              does not listen for TCP
+  --no-webtransport     does not listen for WebTransport
+  --no-webrtc-direct    does not listen for WebRTC-Direct
+  --no-relay            does not help tabs to meet
   --peer ADDRESS        a peer to stay connected to: a multiaddr or a gateway's URL; may be repeated
   --bitcoin-peer HOST:PORT  a peer on Bitcoin's own network to stay connected to, and none besides; may be repeated
   --bitcoin-listen HOST:PORT  where nodes of Bitcoin's own network can dial this one and sync headers from it: an IP address
@@ -56,6 +64,11 @@ Example
     data: { type: 'string' },
     port: { type: 'string' },
     host: { type: 'string' },
+    listen: { type: 'string', multiple: true },
+    'no-tcp': { type: 'boolean' },
+    'no-webtransport': { type: 'boolean' },
+    'no-webrtc-direct': { type: 'boolean' },
+    'no-relay': { type: 'boolean' },
     peer: { type: 'string', multiple: true },
     'bitcoin-peer': { type: 'string', multiple: true },
     'bitcoin-listen': { type: 'string' },
@@ -187,6 +200,7 @@ async function openGateway(args: {
       bitcoinListen,
       port,
       host,
+      ...options.roads,
       announce,
       blockStoreBytesMax,
       isAuthority: options.practice !== undefined,

@@ -15,6 +15,7 @@ import { CommandError } from './command-error.ts'
 import { TrustedProxies } from './http-origin.ts'
 import { parsePeer } from './peer-option.ts'
 import { PRACTICE_DIRECTORY_DEFAULT } from './practice-folder.ts'
+import { parseRoadFlags, type RoadFlags } from './road-flags.ts'
 
 export const PORT_DEFAULT = 8645
 export const HOST_DEFAULT = '127.0.0.1'
@@ -27,6 +28,7 @@ export interface StartOptions {
   readonly directory: string
   readonly port: number
   readonly host: string
+  readonly roads: RoadFlags
   readonly peers: readonly string[]
   /** Undefined where Bitcoin's own network is left alone. */
   readonly bitcoinPeers: BitcoinPeers | undefined
@@ -65,6 +67,7 @@ export function parseStartOptions(flags: Flags): StartOptions {
     directory: isPracticeDefault ? PRACTICE_DIRECTORY_DEFAULT : parseDirectory(flags, chain),
     port: parseWhole({ flag: 'port', text: flags.text('port') ?? String(PORT_DEFAULT), min: 0, max: 65_535 }),
     host: parseHost(flags.text('host') ?? HOST_DEFAULT),
+    roads: parseRoadFlags(flags),
     peers: flags.texts('peer').map(parsePeer),
     bitcoinPeers: parseBitcoinPeers(flags, chain),
     bitcoinListen: parseListen(flags, chain),
