@@ -58,8 +58,7 @@ export class ContentAccess {
 
   async getBytes(text: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const [bytes] = await this.#getAll([checkedCid(text)], signal)
-    // A copy: what is stored and served must not change.
-    return (bytes as Uint8Array).slice()
+    return ownCopy(bytes as Uint8Array)
   }
 
   async putBytes(text: string, bytes: Uint8Array): Promise<void> {
@@ -68,14 +67,14 @@ export class ContentAccess {
     if (bytes.length > BLOCK_BYTES_MAX) {
       throw new LightNodeError('block-too-large', `expected at most ${BLOCK_BYTES_MAX} bytes, got ${bytes.length}`)
     }
-    await this.#put({ blocks: [{ cid, bytes: bytes.slice() }] })
+    await this.#put({ blocks: [{ cid, bytes: ownCopy(bytes) }] })
   }
 
   /** Takes a block apart and keeps its parts, pinned, so that peers can have them. */
   async importBlock(bytes: Uint8Array): Promise<ImportedBlock> {
     checkBytes(bytes)
-    // A copy: its parts are views of it, and what is stored and served must not change.
-    const parts = judged(() => this.#content.takeApart(bytes.slice()))
+    // Its parts are views of it.
+    const parts = judged(() => this.#content.takeApart(ownCopy(bytes)))
     const { root, outline, transactionCount } = parts
     const headerCid = this.#content.headerCid(root)
     const isInTree = this.#options.tree.has(root)
@@ -269,6 +268,11 @@ export class ContentAccess {
       throw new LightNodeError(isOurs ? code : 'store-unavailable', error.message, { cause: error })
     }
   }
+}
+
+/** What is stored and served must not change. No `slice`: that of a Node.js `Buffer` is a view. */
+function ownCopy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
 }
 
 function checkedCid(text: string): Cid {

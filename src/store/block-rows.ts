@@ -11,6 +11,11 @@ import { StoreError } from './store.ts'
  */
 export interface BlockRows {
   readonly kind: StoreKind
+  /**
+   * The rows never leave this process's memory, and whoever gives or gets their bytes leaves them as they are: what was hashed
+   * on its way in is the same on its way out. On a disk it need not be.
+   */
+  readonly isInMemory: boolean
   open(): Promise<void>
   sizes(keys: readonly string[]): Promise<readonly (number | undefined)[]>
   /** In the order asked for; stops before the row that would pass `bytesMax`, but never before the first. */
@@ -50,7 +55,9 @@ export function isOutlineKey(key: string): boolean {
 
 /** By key; of equal keys the last one counts. The bytes are copied where they are a part of something larger. */
 export function rowsByKey(rows: readonly BlockRow[]): Map<string, Uint8Array> {
-  return new Map(rows.map(({ key, bytes }) => [key, bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice()]))
+  return new Map(
+    rows.map(({ key, bytes }) => [key, bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)]),
+  )
 }
 
 /** Throws `quota-exceeded` when what has to stay after a write would not fit. */

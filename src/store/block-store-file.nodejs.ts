@@ -24,6 +24,7 @@ export function createFileBlockStore(options: FileBlockStoreOptions): BlockStore
 
 class FileBlockRows implements BlockRows {
   readonly kind = 'files'
+  readonly isInMemory = false
   readonly reason = undefined
   readonly #options: FileBlockStoreOptions
   readonly #path: string

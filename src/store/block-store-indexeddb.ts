@@ -39,6 +39,7 @@ const LOCK_TAKEN = 'the Web Lock of the blocks was taken away'
 
 class IndexedDbBlockRows implements BlockRows {
   readonly kind = 'indexeddb'
+  readonly isInMemory = false
   readonly #options: BlockStoreOptions
   readonly #name: string
   #access: Access = { mode: 'closed' }

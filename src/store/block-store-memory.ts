@@ -20,6 +20,7 @@ const NO_PINS: ReadonlySet<Root> = new Set()
 /** Bounded by `sizeBytesMax`. */
 export class MemoryBlockRows implements BlockRows {
   readonly kind = 'memory'
+  readonly isInMemory = true
   readonly reason = undefined
   readonly #sizeBytesMax: number
   /** May give way, what was used longest ago first. */

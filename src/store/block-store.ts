@@ -1,6 +1,7 @@
 /**
  * Blocks by CID, kept between runs, one contract for memory, IndexedDB and files.
- * 1. What is read hashes to its CID: what does not is dropped, told as a warning, and absent.
+ * 1. What is read hashes to its CID: what does not is dropped, told as a warning, and absent. A store in memory hashes on the
+ *    way in alone; nobody changes bytes that it was given or has given.
  * 2. Never larger than `sizeBytesMax`: of what is not pinned, what was used longest ago makes room.
  * 3. A write is there whole or not at all, whatever happens in the middle of it.
  */
@@ -39,6 +40,7 @@ export interface BlockStore {
 }
 
 export interface BlockWrite {
+  /** The bytes are the store's from now on: nobody changes them. */
   readonly blocks: readonly { readonly cid: Cid; readonly bytes: Uint8Array }[]
   /** Kept with them in the same commit; it counts as bytes held, is used when it is read, and pinned like them. */
   readonly outline?: { readonly root: Root; readonly bytes: Uint8Array }

@@ -119,6 +119,30 @@ test('bytes are kept under their CID, given back as a copy, and nobody is asked 
   await expect.poll(() => exchangeOf(lightNode)).toMatchObject({ storedBlocks: 1, storedBytes: BYTES.length })
 })
 
+/** Its copy is none, as that of a Node.js `Buffer`. */
+class ViewedBytes extends Uint8Array {
+  override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    return this.subarray(start, end) as Uint8Array<ArrayBuffer>
+  }
+}
+
+test('nobody can change what is kept in memory: it is hashed on its way in alone', async () => {
+  const lightNode = await create()
+  const given = new ViewedBytes(BYTES)
+  const imported = new ViewedBytes(BLOCK)
+  const waiting = [lightNode.getBytes(CID), lightNode.getBytes(CID)]
+  await lightNode.putBytes(CID, given)
+  await lightNode.importBlock(imported)
+  const handedOut = [...(await Promise.all(waiting)), await lightNode.getBytes(CID)]
+  for (const { cid } of PARTS) handedOut.push(await lightNode.getBytes(cid))
+  handedOut.push((await lightNode.getBlock(ROOT)).bytes)
+  handedOut.push((await lightNode.getTransaction({ block: ROOT, index: 1 })).bytes)
+  for (const bytes of [given, imported, ...handedOut]) bytes.fill(0)
+  expect(await lightNode.getBytes(CID)).toEqual(BYTES)
+  for (const { cid, bytes } of PARTS) expect(await lightNode.getBytes(cid)).toEqual(Uint8Array.from(bytes))
+  expect((await lightNode.getBlock(ROOT)).bytes).toEqual(BLOCK)
+})
+
 test('who waits for bytes gets them as soon as they are put here', async () => {
   const lightNode = await create()
   const waiting = [lightNode.getBytes(CID), lightNode.getBytes(CID)]
