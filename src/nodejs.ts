@@ -41,7 +41,8 @@ export { LightNodeError } from './driver/api.ts'
 export { VERSION } from './driver/version.ts'
 
 // What the command line is made of, besides.
-export type { HeaderTree, SliceStop } from './core/chain.ts'
+export type { HeaderTree } from './core/chain.ts'
+export { faultLine, faultOfGenesis, faultOfStop, sizeProblem, type HeaderFault } from './driver/header-fault.ts'
 export type { HeaderStore, OpenedStore } from './store/store.ts'
 export type { BitcoinNetwork } from './bitcoin.ts'
 export { bitcoin, decodeHeader, encodeTransactionProof, verifyTransaction } from './bitcoin.ts'

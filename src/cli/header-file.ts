@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises'
+import { sizeProblem } from '../nodejs.ts'
 import { CommandError, oneLine, systemCode } from './command-error.ts'
 
 /** Headers in one chunk: 1.3 MB, a twentieth of a second of verifying, so that progress and signals get their turn. */
@@ -63,13 +64,6 @@ function assertWhole(args: {
   readonly sizeBytes: number
   readonly headerSizeBytes: number
 }): void {
-  const { path, sizeBytes, headerSizeBytes } = args
-  if (sizeBytes === 0) throw new CommandError(1, `${path}: expected ${headerSizeBytes}-byte headers, got an empty file`)
-  const surplusBytes = sizeBytes % headerSizeBytes
-  if (surplusBytes === 0) return
-  const whole = (sizeBytes - surplusBytes) / headerSizeBytes
-  throw new CommandError(
-    1,
-    `${path}: expected a multiple of ${headerSizeBytes} bytes, got ${sizeBytes} (${whole} whole headers and ${surplusBytes} bytes more)`,
-  )
+  const problem = sizeProblem(args.sizeBytes, args.headerSizeBytes)
+  if (problem !== undefined) throw new CommandError(1, `${args.path}: ${problem}`)
 }

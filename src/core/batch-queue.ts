@@ -15,7 +15,7 @@ type BatchSource =
   /** Read back from the store. */
   | { readonly type: 'store'; readonly fromHeight: number }
   /** Mined or imported on our own side. */
-  | { readonly type: 'own' }
+  | { readonly type: 'own'; readonly token: number | undefined }
 
 export interface Batch {
   readonly source: BatchSource

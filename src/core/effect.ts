@@ -1,7 +1,7 @@
 /**
  * Everything the core can ask for. The driver carries these out in order; what can fail comes back as an event.
  */
-import type { Head, HeaderSummary } from './chain.ts'
+import type { Head, HeaderSummary, SliceStop } from './chain.ts'
 import type { ExchangeAppEffect, ExchangeHostEffect, ExchangeStoreEffect } from './exchange/exchange-effect.ts'
 import type { ConnectionId, DialId, PeerId, RequestId, Root } from './ids.ts'
 import type { NodeInfo, SyncMessage } from './message.ts'
@@ -134,6 +134,15 @@ export interface ConnectSettled {
       }
 }
 
+/** Answers `headers-submitted` with a token. All of them are verified, or `stop` says where and why not. */
+export interface HeadersSettled {
+  readonly type: 'headers-settled'
+  readonly token: number
+  /** New to the tree. */
+  readonly addedCount: number
+  readonly stop: SliceStop | undefined
+}
+
 /** A missing parent was given up, with the announced headers that build on it. For the log and the checker. */
 export interface WantFailed {
   readonly type: 'want-failed'
@@ -173,6 +182,7 @@ export type AppEffect =
   | Reorganised
   | StatusChanged
   | ConnectSettled
+  | HeadersSettled
   | WantFailed
   | Warning
   | ExchangeAppEffect

@@ -176,6 +176,8 @@ export interface DisconnectRequested {
 /** Headers from our own side: mined by the practice chain, or imported. Consecutive; judged like any other. */
 export interface HeadersSubmitted {
   readonly type: 'headers-submitted'
+  /** With one the outcome is told by `headers-settled`, once; else a refusal is a warning. */
+  readonly token?: number
   readonly headers: Uint8Array
 }
 

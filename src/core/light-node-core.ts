@@ -125,7 +125,7 @@ class Core implements LightNodeCore {
       case 'store-became-writable':
         return this.#sync.verification.storeBecameWritable(event, now)
       case 'headers-submitted':
-        return this.#sync.verification.submit(event.headers)
+        return this.#sync.verification.submit(event)
       case 'connect-requested':
         return this.#connect(event, nowMs)
       case 'connect-cancelled':

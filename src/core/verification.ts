@@ -2,7 +2,7 @@ import type { Batch, PeerSource } from './batch-queue.ts'
 import { BatchQueue } from './batch-queue.ts'
 import type { Chain, HeaderSummary, HeaderTree, SliceOutcome, SliceStop } from './chain.ts'
 import type { Effect } from './effect.ts'
-import type { HeadersLoaded, LoadFailed, StoreBecameWritable, StoreOpened } from './event.ts'
+import type { HeadersLoaded, HeadersSubmitted, LoadFailed, StoreBecameWritable, StoreOpened } from './event.ts'
 import { FutureHeaders } from './future-headers.ts'
 import type { Root } from './ids.ts'
 import type { Instant } from './instant.ts'
@@ -52,8 +52,8 @@ export class Verification {
   /** Headers added to the tree so far. */
   addedCount = 0
   readonly #options: VerificationOptions
-  /** Own headers that came before the stored ones were verified; bounded by QUEUED_BATCHES_MAX. */
-  #heldOwn: Uint8Array[] = []
+  /** Own headers that came before the stored ones were verified; QUEUED_BATCHES_MAX, and one for each importer that waits. */
+  #heldOwn: HeadersSubmitted[] = []
   /** The lock was ours before the stored headers were verified. */
   #becameWritable: StoreBecameWritable | undefined
 
@@ -129,6 +129,7 @@ export class Verification {
         else this.stored.loadMore()
         return undefined
       case 'own':
+        this.#settleOwn(batch, undefined)
         return { type: 'own', last }
       default:
         return { type: 'verified', source, last, addedCount }
@@ -144,7 +145,7 @@ export class Verification {
       return undefined
     }
     if (source.type === 'own') {
-      this.#options.effects.push({ type: 'warning', code: 'own-header-refused', detail: `header ${stop.index} ${why}` })
+      if (!this.#settleOwn(batch, stop)) this.#refuseOwn(`header ${stop.index} ${why}`)
       return undefined
     }
     // Ranges build on one another; a walk back or an announcement stands for itself.
@@ -189,17 +190,27 @@ export class Verification {
     return Math.min(this.future.nextDueMs ?? Infinity, this.writer.nextTimeout() ?? Infinity)
   }
 
-  submit(headers: Uint8Array): void {
-    const { chain, effects, tree } = this.#options
+  submit(event: HeadersSubmitted): void {
+    const { chain, tree } = this.#options
+    const { headers, token } = event
     if (headers.length === 0 || headers.length % chain.headerSizeBytes !== 0) {
-      const detail = `expected whole headers of ${chain.headerSizeBytes} bytes, got ${headers.length} bytes`
-      effects.push({ type: 'warning', code: 'own-header-refused', detail })
+      this.#refuseOwn(`expected whole headers of ${chain.headerSizeBytes} bytes, got ${headers.length} bytes`)
     } else if (this.isRunning) {
       const { count, last } = tree.inspect(headers)
-      this.queue.push({ source: { type: 'own' }, headers, headerCount: count, last })
-    } else if (this.#heldOwn.length < limits.QUEUED_BATCHES_MAX) this.#heldOwn.push(headers)
-    else
-      effects.push({ type: 'warning', code: 'own-header-refused', detail: 'the stored headers are not verified yet' })
+      this.queue.push({ source: { type: 'own', token }, headers, headerCount: count, last })
+    } else if (token !== undefined || this.#heldOwn.length < limits.QUEUED_BATCHES_MAX) this.#heldOwn.push(event)
+    else this.#refuseOwn('the stored headers are not verified yet')
+  }
+
+  #refuseOwn(detail: string): void {
+    this.#options.effects.push({ type: 'warning', code: 'own-header-refused', detail })
+  }
+
+  /** False where nobody waits for it. */
+  #settleOwn({ source, addedCount }: Batch, stop: SliceStop | undefined): boolean {
+    if (source.type !== 'own' || source.token === undefined) return false
+    this.#options.effects.push({ type: 'headers-settled', token: source.token, addedCount, stop })
+    return true
   }
 
   storeOpened(event: StoreOpened, now: Instant): void {
@@ -238,7 +249,7 @@ export class Verification {
     if (this.stored.isWritable) this.writer.enable(matchingCount, now.monotonicMs)
     else this.writer.matched(matchingCount)
     if (this.#becameWritable !== undefined) this.storeBecameWritable(this.#becameWritable, now)
-    for (const headers of this.#heldOwn.splice(0)) this.submit(headers)
+    for (const held of this.#heldOwn.splice(0)) this.submit(held)
     this.#options.onRunning(now)
   }
 

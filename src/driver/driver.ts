@@ -244,6 +244,7 @@ export class Driver {
       case 'reorganised':
       case 'status-changed':
       case 'connect-settled':
+      case 'headers-settled':
       case 'want-failed':
       case 'warning':
       case 'want-settled':

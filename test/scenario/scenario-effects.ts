@@ -66,6 +66,8 @@ function formatEffect(effect: Exclude<Effect, WantFailed>, headers: ScenarioHead
         outcome.type === 'ready' ? `ready ${outcome.peer}` : `failed ${outcome.code}: ${named(outcome.detail, headers)}`
       return `connect-settled ${effect.token} ${result}`
     }
+    case 'headers-settled':
+      return `headers-settled ${effect.token} added=${effect.addedCount} ${effect.stop?.type ?? 'verified'}`
     case 'admit-exchange':
     case 'reset-exchange':
       return `${effect.type} ${effect.connection}`
