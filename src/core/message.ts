@@ -79,7 +79,7 @@ export interface GetBlockOutline {
   readonly fromByte: number
 }
 
-/** The next bytes of the outline, `OUTLINE_BYTES_PER_MESSAGE_MAX` at most; `totalBytes` 0 where the asked one has none. */
+/** The next bytes of the outline: `OUTLINE_BYTES_PER_MESSAGE_MAX`, less only in the last part. `totalBytes` 0 where there is none. */
 export interface BlockOutline {
   readonly type: 'block-outline'
   readonly request: RequestId

@@ -17,8 +17,9 @@ export interface DebuggedCore {
  * and thrown from the turn that broke it; from then on nothing is checked, so that the light node can still be stopped.
  */
 export function debugCore({ core, chain, coreOptions, log }: DebuggedCore): LightNodeCore {
-  const { maxPeers, seed } = coreOptions
-  let current = checkedCore(core, { chain: chain.id, genesis: chain.genesis, maxPeers, seed, isThorough: true })
+  const { maxPeers, seed, cidOf } = coreOptions
+  const { id, genesis } = chain
+  let current = checkedCore(core, { chain: id, genesis, maxPeers, seed, cidOf, isThorough: true })
   const step = (take: (core: LightNodeCore) => readonly Effect[]): readonly Effect[] => {
     try {
       return take(current)
