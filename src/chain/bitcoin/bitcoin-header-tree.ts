@@ -71,12 +71,7 @@ export class BitcoinHeaderTree implements HeaderTree {
   constructor({ network, hashHeaders, sideHeaderCountMax = SIDE_HEADERS_MAX }: BitcoinHeaderTreeOptions) {
     this.#hashHeaders = hashHeaders
     this.#sideHeaderCountMax = sideHeaderCountMax
-    this.#index = new RootIndex({
-      isRootOf: (row, roots, offset) => this.#isRootOf(row, roots, offset),
-      readRoot: (row, target) => {
-        this.#readRoot(row, target)
-      },
-    })
+    this.#index = new RootIndex((row, roots, offset) => this.#isRootOf(row, roots, offset))
     this.#window = new HeaderWindow(() => this.#loadEarlier())
     this.#rules = new HeaderRules(network, this.#window)
     const { genesisHeader } = network
