@@ -1,5 +1,5 @@
 /** Bitcoin for `createLightNode`: the sub-path `rushlight/bitcoin`. */
-import type { Chain } from './core/chain.ts'
+import type { Chain, Checkpoint } from './core/chain.ts'
 import { ContentError } from './core/content.ts'
 import type {
   ContentErrorCode,
@@ -11,7 +11,7 @@ import type {
 import type { Root } from './core/ids.ts'
 import { createBitcoinChain } from './chain/bitcoin/bitcoin-chain.ts'
 import { readCheckpoints } from './chain/bitcoin/checkpoint-table.ts'
-import type { Checkpoint, CheckpointTable } from './chain/bitcoin/checkpoint-table.ts'
+import type { CheckpointTable } from './chain/bitcoin/checkpoint-table.ts'
 import { HEADER_SIZE_BYTES, readHeaderFields, readRoot, ROOT_SIZE_BYTES } from './chain/bitcoin/header.ts'
 import type { HeaderFields } from './chain/bitcoin/header.ts'
 import { networkParameters } from './chain/bitcoin/networks.ts'
@@ -39,13 +39,18 @@ export interface BitcoinOptions {
   readonly minimumChainWork?: bigint
 }
 
+/** The rules of one network. Its checkpoints are loaded when a light node starts with them. */
+export interface BitcoinChain extends Chain {
+  loadCheckpoints(): Promise<readonly Checkpoint[]>
+}
+
 /** The rules of one of Bitcoin's networks. Throws `RangeError` naming what is known when an argument is none of it. */
-export function bitcoin(network: BitcoinNetwork, options: BitcoinOptions = {}): Chain {
+export function bitcoin(network: BitcoinNetwork, options: BitcoinOptions = {}): BitcoinChain {
   const { minimumChainWork = 0n } = options
   if (typeof minimumChainWork !== 'bigint' || minimumChainWork < 0n) {
     throw new RangeError(`expected minimumChainWork as a bigint from 0n, got ${String(minimumChainWork)}`)
   }
-  return createBitcoinChain({ network, ...options })
+  return { ...createBitcoinChain({ network, ...options }), loadCheckpoints: () => loadCheckpoints(network) }
 }
 
 /** A header's fields with its own root. */

@@ -3,6 +3,7 @@ import type { Chain, LightNode, LightNodeOptions, StoreOption } from './driver/a
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
+import { withCheckpoints } from './driver/load-checkpoints.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail } from './driver/options.ts'
 import { doubleSha256, sha256 } from './hash/sha256.ts'
@@ -40,8 +41,9 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     fail('bitcoinPeers', "nothing: a tab cannot reach Bitcoin's network", options.bitcoinPeers)
   }
   if (options.listen !== undefined) fail('listen', 'nothing: a tab does not listen', options.listen)
-  const { chain, peers, maxPeers = MAX_PEERS } = options
+  const { peers, maxPeers = MAX_PEERS } = options
   const log = guarded(options.logger ?? silentLog)
+  const chain = await withCheckpoints(options.chain, log)
   const { debugCore } = options.debug === true ? await import('./driver/debugging.ts') : {}
   // `checkOptions` let no other name pass.
   const transports = (options.transports as readonly BrowserTransportName[] | undefined) ?? TRANSPORTS

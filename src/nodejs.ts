@@ -7,6 +7,7 @@ import type { Chain } from './core/chain.ts'
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
+import { withCheckpoints } from './driver/load-checkpoints.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail, isDirectory } from './driver/options.ts'
 import { addressProblem } from './host/address.ts'
@@ -227,7 +228,7 @@ async function loadLibp2p(): Promise<Libp2pModules> {
 async function startLightNode(options: StartOptions): Promise<RunningLightNode> {
   const { folder, peers, maxPeers, log, isAuthority } = options
   const bitcoinSide = await openBitcoinSide(options)
-  const { chain = options.chain } = bitcoinSide ?? {}
+  const chain = await withCheckpoints(bitcoinSide?.chain ?? options.chain, log)
   try {
     const libp2p = await loadLibp2p()
     const { debugCore } = options.debug ? await import('./driver/debugging.ts') : {}

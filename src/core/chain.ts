@@ -34,6 +34,12 @@ export interface HeaderRecord extends HeaderSummary {
   readonly isOnBestChain: boolean
 }
 
+/** A header known beforehand. It steers download and trust; it never makes a header invalid. */
+export interface Checkpoint {
+  readonly height: number
+  readonly root: Root
+}
+
 export interface Chain {
   /** `bitcoin:mainnet`; told to peers and compared in handshakes. */
   readonly id: string
@@ -45,6 +51,8 @@ export interface Chain {
   readonly staleAfterMs: number | undefined
   /** With less work than this the chain is never reported as synced; 0n for no minimum. */
   readonly minimumChainWork: bigint
+  /** Lowest first, none of them genesis. Without any, headers come from one peer at a time. */
+  readonly checkpoints?: readonly Checkpoint[]
   /** The time that one header's bytes carry, Unix seconds. */
   timeOf(header: Uint8Array): number
   /** What blocks are made of; undefined for a chain that exchanges none. */

@@ -73,6 +73,14 @@ export const STREAM_FAILURES_MAX = 3
 export const STREAM_RETRY_MS = 1_000
 /** Received batches that wait for verification: enough to keep the wire busy, 1.3 MB at most. */
 export const QUEUED_BATCHES_MAX = 8
+/** Ranges between checkpoints that are asked for above the one that is being verified: some for each of several peers, … */
+export const RANGES_AHEAD_MAX = 16
+/** … and their bytes: of testnets' 64,512 headers one. */
+export const RANGE_BYTES_AHEAD_MAX: number = 6 * 1024 * 1024
+/** A range of which a batch takes longer is asked of a second peer too: that is below 430 kbit/s. */
+export const RANGE_SLOW_MS = 3_000
+/** A peer that does not have a range is asked for it, and for what follows it, again after this. */
+export const RANGE_LACKING_MS = 60_000
 /** Headers asked of a peer that is not the sync peer, to see whether it has something new. */
 export const PROBE_HEADER_COUNT = 16
 /** A batch of 161 KB at 100 kbit/s takes 13 s; silence for longer is a stall. */

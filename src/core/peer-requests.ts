@@ -3,6 +3,7 @@ import type { Effect } from './effect.ts'
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
 import { ASK_AGAIN_INTERVAL_MS, REQUEST_TIMEOUT_MS } from './limits.ts'
 import type { SyncRequest } from './message.ts'
+import type { RangeAttempt } from './range-download.ts'
 import type { SentRequest, SyncPeer } from './sync-peer.ts'
 
 /** Numbers our requests and sends each by its peer's primary connection. */
@@ -30,15 +31,25 @@ export class PeerRequests {
     return { request: message.request, connection, sentMs: args.nowMs, deadlineMs: args.nowMs + args.timeoutMs }
   }
 
-  /** Asks for what follows the locator, newest first; the peer's own turn to be asked again is moved on. */
-  getHeaders(args: { peer: SyncPeer; locator: readonly Root[]; countMax: number; nowMs: number }): void {
-    const { peer, locator, countMax, nowMs } = args
+  /**
+   * Asks for what follows the locator, newest first, up to the end of a range where it is for one; the peer's own turn to be
+   * asked again is moved on.
+   */
+  getHeaders(args: {
+    peer: SyncPeer
+    locator: readonly Root[]
+    countMax: number
+    nowMs: number
+    attempt?: RangeAttempt
+  }): void {
+    const { peer, locator, countMax, nowMs, attempt } = args
+    const stop = attempt?.range.to.root
     const from = locator[0]
     assert(from !== undefined, 'a locator ends in genesis')
-    const make = (request: RequestId) => ({ type: 'get-headers', request, locator, stop: undefined, countMax }) as const
+    const make = (request: RequestId) => ({ type: 'get-headers', request, locator, stop, countMax }) as const
     const sent = this.send({ peer, timeoutMs: REQUEST_TIMEOUT_MS, nowMs, make })
     if (sent === undefined) return
-    peer.headersRequest = { ...sent, countMax, from }
+    peer.headersRequest = { ...sent, countMax, from, attempt }
     peer.askAtMs = nowMs + ASK_AGAIN_INTERVAL_MS
   }
 

@@ -8,6 +8,7 @@ import {
   PING_INTERVAL_MS,
 } from './limits.ts'
 import type { ClaimedHead, NodeInfo } from './message.ts'
+import type { RangeAttempt } from './range-download.ts'
 
 /** A request that went out, for the record of the peer that owes the answer. */
 export interface SentRequest {
@@ -21,6 +22,8 @@ export interface PendingHeaders extends SentRequest {
   readonly countMax: number
   /** First locator entry: the answer may follow it though it is not verified yet. */
   readonly from: Root
+  /** The range between checkpoints that it is for. */
+  readonly attempt: RangeAttempt | undefined
 }
 
 export interface PendingAncestors extends SentRequest {

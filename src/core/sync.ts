@@ -11,6 +11,8 @@ import type { Instant } from './instant.ts'
 import * as limits from './limits.ts'
 import type { Ancestors, Announce, Headers, HeaderMessage, NodeInfo, Refused, SyncRequest } from './message.ts'
 import { PeerRequests } from './peer-requests.ts'
+import type { RangeAttempt } from './range-download.ts'
+import { RangeDownload } from './range-download.ts'
 import { answer } from './serving.ts'
 import type { SyncPeer } from './sync-peer.ts'
 import {
@@ -40,8 +42,8 @@ export interface SyncOptions {
 }
 
 /**
- * Header sync: every ready peer is asked, one sync peer at a time is followed to its end, and missing parents are
- * collected and asked for together.
+ * Header sync: every ready peer is asked, one sync peer at a time is followed to its end, between checkpoints all are, and
+ * missing parents are collected and asked for together.
  * 1. The sync peer is none or ready (S1); it is whoever delivers, and it is changed when it stalls (S2).
  * 2. Every request in flight is owned by one peer's record and goes with it (S3).
  * 3. What a peer claims orders candidates and is shown; nothing else follows from it.
@@ -57,6 +59,7 @@ export class HeaderSync {
   readonly #requests: PeerRequests
   readonly #walk: AncestorWalk
   readonly #announcer: Announcer
+  readonly #ranges: RangeDownload
   #syncPeer: PeerId | undefined
 
   constructor(options: SyncOptions) {
@@ -76,6 +79,7 @@ export class HeaderSync {
     })
     const [requests, peers] = [this.#requests, this.#peers]
     this.#walk = new AncestorWalk({ ...options, requests, peers, verification: this.verification })
+    this.#ranges = new RangeDownload({ ...options, requests, peers, queue: this.verification.queue })
   }
 
   /** The batch being verified made the head: whoever sent it has delivered the head by now. */
@@ -113,7 +117,7 @@ export class HeaderSync {
     if (!this.verification.isRunning) return false
     if (this.#tree.tip.work < this.#options.chain.minimumChainWork) return false
     if (this.#options.isAuthority) return true
-    if (this.#syncPeer !== undefined || this.verification.queue.hasRange) return false
+    if (this.#syncPeer !== undefined || this.verification.queue.hasRange || this.#ranges.isHolding) return false
     return isLevelWith(this.#peers.values(), this.#tree.tip.work)
   }
 
@@ -141,6 +145,7 @@ export class HeaderSync {
   peerGone(peer: PeerId, nowMs: number): void {
     this.#peers.delete(peer)
     if (this.#syncPeer === peer) this.#syncPeer = undefined
+    this.#ranges.peerGone(peer)
     this.#walk.peerGone(peer, nowMs)
   }
 
@@ -210,8 +215,21 @@ export class HeaderSync {
       this.#misbehaved(peer, 'unasked', `expected at most ${pending.countMax} headers, got ${headerCount}`, now)
       return
     }
-    peer.hasMore = message.hasMore && headerCount > 0
+    const { attempt } = pending
+    // A range ends where it was asked to end: whether there is more the peer's claim says.
+    const hasMore = message.hasMore || (attempt !== undefined && message.head.height > attempt.height + headerCount)
+    peer.hasMore = hasMore && headerCount > 0
+    if (attempt !== undefined && !this.#isDelivered(peer, attempt, message, now)) return
     if (headerCount > 0) this.#rangeDelivered(peer, { headers: message.headers, from: pending.from, now })
+  }
+
+  /** A batch of a range between checkpoints. True when it goes to verification like any other. */
+  #isDelivered(peer: SyncPeer, attempt: RangeAttempt, message: Headers, now: Instant): boolean {
+    const outcome = this.#ranges.answered(peer, attempt, message, now.monotonicMs)
+    if (outcome.type !== 'unlinked') return outcome.type === 'deliver'
+    const detail = `expected headers after ${outcome.expected}, got some after ${outcome.got}`
+    this.#misbehaved(peer, 'unlinked-headers', detail, now)
+    return false
   }
 
   #rangeDelivered(peer: SyncPeer, args: { headers: Uint8Array; from: Root; now: Instant }): void {
@@ -297,12 +315,14 @@ export class HeaderSync {
   forgetLiar(peer: PeerId): void {
     this.verification.queue.dropOf(peer)
     this.verification.future.dropOf(peer)
+    this.#ranges.dropOf(peer)
     this.#walk.dropOf(peer)
   }
 
   /** Not elected for a while: it stalled, or what it has cannot be used now. */
   #setAside(peer: SyncPeer, untilMs: number | undefined, now: Instant): void {
     peer.hasMore = false
+    this.#ranges.release(peer.peer)
     peer.stalledUntilMs = untilMs ?? now.monotonicMs + limits.STALL_COOLDOWN_MS
     // A first question that is due stays due (S2).
     if (peer.askAtMs > now.monotonicMs) peer.askAtMs = peer.stalledUntilMs
@@ -371,6 +391,7 @@ export class HeaderSync {
   settle(now: Instant): void {
     if (!this.verification.isRunning) return
     this.#followSyncPeer(now.monotonicMs)
+    this.#ranges.schedule(now.monotonicMs)
     if (this.#syncPeer === undefined && this.verification.queue.isEmpty) this.#announcer.announce(this.#peers.values())
   }
 
@@ -383,7 +404,8 @@ export class HeaderSync {
       if (peer === undefined || peer.headersRequest !== undefined) return
       const queuedCount = queue.countOf(peer.peer, 'range')
       if (peer.hasMore) {
-        if (queuedCount < limits.QUEUED_BATCHES_MAX) this.#askHeaders(peer, peer.headersPerRequest, nowMs)
+        const isAskedHere = queuedCount < limits.QUEUED_BATCHES_MAX && !this.#ranges.covers(peer, nowMs)
+        if (isAskedHere) this.#askHeaders(peer, peer.headersPerRequest, nowMs)
         return
       }
       if (queuedCount > 0) return
@@ -397,10 +419,18 @@ export class HeaderSync {
    * has more is asked for what follows its last answer: on a branch of which we hold a part the best chain would not get us on.
    */
   #askHeaders(peer: SyncPeer, countMax: number, nowMs: number): void {
-    const after = this.verification.queue.lastRangeRoot(peer.peer) ?? (peer.hasMore ? peer.delivered : undefined)
+    const after = this.verification.queue.lastRangeRoot(peer.peer) ?? (peer.hasMore ? this.#joinOf(peer) : undefined)
     const locator = this.#tree.locator(Math.max(0, this.#tree.tip.height - 1))
+    if (after === undefined) countMax = this.#ranges.countTo(countMax)
     const from = after === undefined ? locator : [after, ...locator]
     this.#requests.getHeaders({ peer, locator: from, countMax, nowMs })
+  }
+
+  /** The last that it delivered; not where that was one range of many, and our chain has gone on with others. */
+  #joinOf({ delivered }: SyncPeer): Root | undefined {
+    if (delivered === undefined || this.#options.chain.checkpoints === undefined) return delivered
+    const { height } = this.#tree.summary(delivered) ?? this.#tree.tip
+    return this.#tree.summary(height)?.root === delivered && height < this.#tree.tip.height ? undefined : delivered
   }
 
   /** Over the connection that counts, which is closed when nothing comes back. */
@@ -466,7 +496,7 @@ export class HeaderSync {
   nextTimeout(): number | undefined {
     const { isRunning } = this.verification
     let next = this.verification.nextTimeout()
-    if (isRunning) next = Math.min(next, this.#walk.dueMs ?? Infinity)
+    if (isRunning) next = Math.min(next, this.#walk.dueMs ?? Infinity, this.#ranges.nextTimeout)
     for (const peer of this.#peers.values()) next = Math.min(next, nextTimeoutOf({ peer, isAsking: isRunning }))
     return next === Infinity ? undefined : next
   }
@@ -475,6 +505,7 @@ export class HeaderSync {
   clockJumped({ aheadMs, nowMs }: { aheadMs: number; nowMs: number }): void {
     for (const peer of this.#peers.values()) shiftDeadlines(peer, aheadMs)
     this.verification.writer.shift(aheadMs)
+    this.#ranges.shift(aheadMs)
     this.verification.future.retry()
     for (const peer of this.#peers.keys()) this.probePeer(peer, nowMs)
   }
@@ -482,5 +513,6 @@ export class HeaderSync {
   stop(): void {
     this.verification.stop()
     this.#walk.stop()
+    this.#ranges.stop()
   }
 }

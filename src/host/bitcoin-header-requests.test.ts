@@ -182,6 +182,21 @@ test('claims are counted from what we have, and unknown where we do not have it'
   expect(requests.take(headers(71, 72), 0)).toMatchObject({ type: 'announce', head: unknown })
 })
 
+test('a range between checkpoints is asked for as it is, and leaves the claim of more alone', () => {
+  const { requests, sent, known } = rig()
+  const askRange = (request: number, from: number, stop: number): void => {
+    const locator = [rootOfNumber(from), GENESIS]
+    const ends = { stop: rootOfNumber(stop), countMax: stop - from }
+    requests.getHeaders({ type: 'get-headers', request: toRequestId(request), locator, ...ends }, 0)
+  }
+  askRange(1, 0, 100)
+  expect(requests.take(headers(1, 100), 0)).toMatchObject({ hasMore: false, head: { height: 3_000 } })
+  known.add(100)
+  askRange(2, 200, 300)
+  expect(sent[1]).toEqual({ locator: [rootOfNumber(200), GENESIS], stop: rootOfNumber(300) })
+  expect(requests.take(headers(201, 300), 0)).toMatchObject({ hasMore: false, head: { height: 3_000, work: 6_002n } })
+})
+
 test('a named block is asked for once the core has asked, and not when it is the last that came', () => {
   const { requests, sent, ask } = rig()
   requests.blockNamed(rootOfNumber(5), 0)

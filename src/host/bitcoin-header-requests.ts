@@ -15,7 +15,7 @@ type Question =
       readonly slot: 'headers'
       readonly request: RequestId
       readonly locator: readonly Root[]
-      readonly stop: undefined
+      readonly stop: Root | undefined
       readonly countMax: number
     }
   /** An empty locator asks for that header alone: what lies below it is too much for one answer. */
@@ -63,14 +63,14 @@ export class BitcoinHeaderRequests {
 
   /**
    * What the peer sent last and we have by now goes before the core's locator, which names our best chain alone: on a fork
-   * longer than one answer the peer would begin at its root again and again.
+   * longer than one answer the peer would begin at its root again and again. A question with an end has its own beginning.
    */
-  getHeaders({ request, locator, countMax }: GetHeaders, nowMs: number): void {
+  getHeaders({ request, locator, stop, countMax }: GetHeaders, nowMs: number): void {
     this.#locator = locator
     const more = this.#moreAfter
-    const isFurther = more !== undefined && !locator.includes(more) && this.#claims.isKnown(more)
+    const isFurther = stop === undefined && more !== undefined && !locator.includes(more) && this.#claims.isKnown(more)
     const from = isFurther ? [more, ...locator] : locator
-    this.#ask({ slot: 'headers', request, locator: from, stop: undefined, countMax }, nowMs)
+    this.#ask({ slot: 'headers', request, locator: from, stop, countMax }, nowMs)
   }
 
   /** The first root alone: this wire takes one at a time, and what was left out may be asked for again. */
@@ -158,13 +158,19 @@ export class BitcoinHeaderRequests {
     }
   }
 
-  /** A Bitcoin peer sends up to 2,000, whatever was asked for: what is more than that is cut off, and there is more. */
-  #headers({ request, countMax }: Extract<Question, { slot: 'headers' }>, headers: Uint8Array): SyncMessage {
+  /**
+   * A Bitcoin peer sends up to 2,000, whatever was asked for: what is more than that is cut off, and there is more. What ends
+   * where it was asked to end says nothing of the peer's end, and what begins far above our chain nothing of its height.
+   */
+  #headers({ request, stop, countMax }: Extract<Question, { slot: 'headers' }>, headers: Uint8Array): SyncMessage {
     const taken = headers.subarray(0, countMax * HEADER_SIZE_BYTES)
     const isFull = headers.length === HEADERS_PER_BITCOIN_MESSAGE_MAX * HEADER_SIZE_BYTES
     const hasMore = isFull || taken.length < headers.length
-    this.#moreAfter = hasMore ? this.#rootOf(taken.subarray(-HEADER_SIZE_BYTES)) : undefined
-    return { type: 'headers', request, headers: taken, hasMore, head: this.#claims.delivered(taken, hasMore) }
+    const last = taken.length === 0 ? undefined : this.#rootOf(taken.subarray(-HEADER_SIZE_BYTES))
+    if (stop === undefined) this.#moreAfter = hasMore ? last : undefined
+    const isFarAhead = stop !== undefined && taken.length > 0 && !this.#claims.isKnown(parentOf(taken))
+    const head = isFarAhead ? this.#claims.head : this.#claims.delivered(taken, hasMore || (stop ?? '') === last)
+    return { type: 'headers', request, headers: taken, hasMore, head }
   }
 
   /**

@@ -1,8 +1,8 @@
 /** Plays a recording of a real light node again, step by step, on the same core, with every invariant checked. */
 import type { Cause } from '../../src/core/checker/cause.ts'
 import { InvariantChecker } from '../../src/core/checker/invariant-checker.ts'
-import type { BitcoinNetwork } from '../../src/bitcoin.ts'
-import { bitcoin } from '../../src/bitcoin.ts'
+import type { BitcoinNetwork, Checkpoint } from '../../src/bitcoin.ts'
+import { bitcoin, loadCheckpoints } from '../../src/bitcoin.ts'
 import { BITCOIN_NETWORKS } from '../../src/chain/bitcoin/networks.ts'
 import type { CoreView, LightNodeCore } from '../../src/core/core.ts'
 import { createLightNodeCore } from '../../src/core/light-node-core.ts'
@@ -67,6 +67,15 @@ export function replayRecording(args: { file: string; text: string; onStep?: (st
   return { stepCount: rest.length, view: core.view() }
 }
 
+/** A light node starts with those of its network. */
+const CHECKPOINTS: Readonly<Record<BitcoinNetwork, readonly Checkpoint[]>> = {
+  mainnet: await loadCheckpoints('mainnet'),
+  testnet3: await loadCheckpoints('testnet3'),
+  testnet4: await loadCheckpoints('testnet4'),
+  signet: await loadCheckpoints('signet'),
+  regtest: [],
+}
+
 /** Not in a recording, and the same on every platform. */
 const cidOf = createCidOf(
   new Map([
@@ -77,7 +86,8 @@ const cidOf = createCidOf(
 
 function createCore(head: RecordingHead): { core: LightNodeCore; checker: InvariantChecker } {
   const network = head.chain.slice('bitcoin:'.length) as BitcoinNetwork
-  const chain = bitcoin(network, { minimumChainWork: head.minimumChainWork })
+  const rules = bitcoin(network, { minimumChainWork: head.minimumChainWork })
+  const chain = { ...rules, checkpoints: CHECKPOINTS[network] }
   const core = createLightNodeCore({ ...head.options, chain, cidOf })
   const { maxPeers } = head.options
   return {

@@ -1,11 +1,6 @@
 /** Roots known beforehand. They steer download and trust; they never make a header invalid. */
-import type { Root } from '../../core/ids.ts'
+import type { Checkpoint } from '../../core/chain.ts'
 import { readRoot, ROOT_SIZE_BYTES } from './header.ts'
-
-export interface Checkpoint {
-  readonly height: number
-  readonly root: Root
-}
 
 /** Roots at heights `stepHeaders - 1`, `2 * stepHeaders - 1`, … and at `lastHeight`. */
 export interface CheckpointTable {

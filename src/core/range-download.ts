@@ -1,0 +1,276 @@
+import type { BatchQueue } from './batch-queue.ts'
+import type { Chain, Checkpoint, HeaderTree } from './chain.ts'
+import type { PeerId, Root } from './ids.ts'
+import * as limits from './limits.ts'
+import type { Headers } from './message.ts'
+import type { PeerRequests } from './peer-requests.ts'
+import type { SyncPeer } from './sync-peer.ts'
+
+/** The headers above one checkpoint (or genesis) up to and with the next. */
+interface Range {
+  readonly from: Checkpoint
+  readonly to: Checkpoint
+}
+
+/** One peer's way through a range, a batch after the other. */
+export interface RangeAttempt {
+  readonly peer: PeerId
+  readonly range: Range
+  startedMs: number
+  /** It begins at our tip: what comes is verified at once, and not held. */
+  readonly isFrontier: boolean
+  readonly parts: Uint8Array[]
+  /** Where the next batch begins. */
+  last: Root
+  height: number
+}
+
+/** What follows from a batch of a range. */
+export type RangeOutcome =
+  | { readonly type: 'taken' }
+  /** It goes to verification like any other batch. */
+  | { readonly type: 'deliver' }
+  | { readonly type: 'unlinked'; readonly expected: Root; readonly got: Root }
+
+export interface RangeDownloadOptions {
+  readonly chain: Chain
+  readonly tree: HeaderTree
+  readonly queue: BatchQueue
+  readonly requests: PeerRequests
+  readonly peers: ReadonlyMap<PeerId, SyncPeer>
+}
+
+/**
+ * Between checkpoints, headers come from several peers at once.
+ * 1. A range is held once its first parent is the checkpoint it was asked from and its last root the one where it ends; what
+ *    lies between is judged when it is verified, and whoever sent it answers for it.
+ * 2. Ranges are verified in order, each when the one below it is in the tree. A checkpoint never makes a header invalid:
+ *    where the best chain has left the checkpoints nothing is asked for here, and sync goes on from one peer.
+ * 3. Bounded by RANGES_AHEAD_MAX ranges and RANGE_BYTES_AHEAD_MAX bytes above the one that our tip is in.
+ */
+export class RangeDownload {
+  readonly #options: RangeDownloadOptions
+  readonly #checkpoints: readonly Checkpoint[]
+  /** One a peer; two of the same range where the first is slow. */
+  readonly #attempts = new Map<PeerId, RangeAttempt>()
+  /** Whole ranges that wait for those below them, by the root they end in. */
+  readonly #held = new Map<Root, { readonly peer: PeerId; readonly parts: readonly Uint8Array[] }>()
+  /** Peers that do not have the range that ends at this height; bounded by maxPeers. */
+  readonly #lacking = new Map<PeerId, { readonly height: number; readonly untilMs: number }>()
+  /** When a range is slow or a peer may be asked again, of what is still ahead. */
+  #wakeMs: number | undefined
+  /** Index of the checkpoint above our tip, for the tip it was looked up for; -1 where there is none or the chain left them. */
+  #frontier: { readonly tip: Root; readonly index: number } | undefined
+
+  constructor(options: RangeDownloadOptions) {
+    const { genesis, checkpoints = [] } = options.chain
+    this.#options = options
+    this.#checkpoints = [{ height: 0, root: genesis }, ...checkpoints]
+  }
+
+  get nextTimeout(): number {
+    return this.#wakeMs ?? Infinity
+  }
+
+  /** Ranges are here that are not verified yet. */
+  get isHolding(): boolean {
+    return this.#held.size > 0
+  }
+
+  /** This peer is asked for ranges; any other one that is followed is asked for what comes after our tip. */
+  covers(peer: SyncPeer, nowMs: number): boolean {
+    const range = this.#rangeAt(this.#frontierIndex())
+    return range !== undefined && this.#mayHave(peer, range, nowMs)
+  }
+
+  /** Headers to ask of a peer after our tip, or from the tip on: no more than up to the next checkpoint. */
+  countTo(countMax: number): number {
+    const { to } = this.#rangeAt(this.#frontierIndex()) ?? {}
+    const { height } = this.#options.tree.tip
+    return to === undefined ? countMax : Math.min(countMax, to.height - height + Math.min(height, 1))
+  }
+
+  /** Hands on what is next, and asks every peer that has more and owes nothing. Changes nothing when nothing is due. */
+  schedule(nowMs: number): void {
+    this.#wakeMs = undefined
+    if (this.#checkpoints.length === 1) return
+    const index = this.#frontierIndex()
+    if (index === -1) this.stop()
+    if (index === -1) return
+    this.#feed(index)
+    const { height } = this.#options.tree.tip
+    for (const [peer, { range }] of this.#attempts) if (range.to.height <= height) this.#attempts.delete(peer)
+    for (const peer of this.#options.peers.values()) {
+      const isFree = peer.servesHeaders && peer.headersRequest === undefined
+      if (isFree && peer.hasMore && nowMs >= peer.stalledUntilMs) this.#ask(peer, index, nowMs)
+    }
+    for (const attempt of this.#attempts.values()) this.#wakeAt(slowAtMs(attempt), nowMs)
+    for (const { untilMs } of this.#lacking.values()) this.#wakeAt(untilMs, nowMs)
+  }
+
+  #wakeAt(atMs: number, nowMs: number): void {
+    if (atMs > nowMs) this.#wakeMs = Math.min(this.#wakeMs ?? Infinity, atMs)
+  }
+
+  #frontierIndex(): number {
+    const { tree } = this.#options
+    const { root, height } = tree.tip
+    if (this.#frontier?.tip !== root) this.#frontier = { tip: root, index: this.#checkpointAbove(height) }
+    return this.#frontier.index
+  }
+
+  #checkpointAbove(height: number): number {
+    let low = 0
+    let high = this.#checkpoints.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#checkpoints[middle]?.height ?? Infinity) <= height) low = middle + 1
+      else high = middle
+    }
+    const below = this.#checkpoints[low - 1]
+    const isOnCheckpoints = below !== undefined && this.#options.tree.summary(below.height)?.root === below.root
+    return isOnCheckpoints && low < this.#checkpoints.length ? low : -1
+  }
+
+  #rangeAt(index: number): Range | undefined {
+    const [from, to] = [this.#checkpoints[index - 1], this.#checkpoints[index]]
+    return from === undefined || to === undefined ? undefined : { from, to }
+  }
+
+  /** Its own word that it is too short is believed: nothing is asked that it says it does not have. */
+  #mayHave(peer: SyncPeer, { to }: Range, nowMs: number): boolean {
+    const lacking = this.#lacking.get(peer.peer)
+    const isLacking = lacking !== undefined && lacking.height <= to.height && nowMs < lacking.untilMs
+    return peer.claimed.height >= to.height && !isLacking
+  }
+
+  /** The range that our tip is in goes to verification; what lies below it is of no use any more. */
+  #feed(index: number): void {
+    const { queue, tree, chain } = this.#options
+    const range = this.#rangeAt(index)
+    if (range === undefined) return
+    for (let below = index - 1; below > 0; below -= 1) {
+      const root = this.#checkpoints[below]?.root
+      if (root === undefined || !this.#held.delete(root)) break
+    }
+    const held = this.#held.get(range.to.root)
+    if (held === undefined) return
+    this.#held.delete(range.to.root)
+    for (const headers of held.parts) {
+      const { last } = tree.inspect(headers)
+      const headerCount = headers.length / chain.headerSizeBytes
+      queue.push({ source: { type: 'range', peer: held.peer }, headers, headerCount, last })
+    }
+  }
+
+  #ask(peer: SyncPeer, frontier: number, nowMs: number): void {
+    const attempt = this.#attempts.get(peer.peer) ?? this.#begin(peer, frontier, nowMs)
+    if (attempt === undefined) return
+    const { tree, requests, queue } = this.#options
+    if (attempt.isFrontier && queue.countOf(peer.peer, 'range') >= limits.QUEUED_BATCHES_MAX) return
+    const { last, range, height } = attempt
+    const locator = attempt.isFrontier ? [last, ...tree.locator(tree.tip.height)] : [last, this.#options.chain.genesis]
+    const countMax = Math.min(peer.headersPerRequest, range.to.height - height)
+    requests.getHeaders({ peer, locator: [...new Set(locator)], countMax, nowMs, attempt })
+  }
+
+  #begin(peer: SyncPeer, frontier: number, nowMs: number): RangeAttempt | undefined {
+    const index = this.#choose(peer, frontier, nowMs)
+    const range = index === undefined ? undefined : this.#rangeAt(index)
+    if (range === undefined) return undefined
+    const isFrontier = index === frontier
+    const { root, height } = isFrontier ? this.#options.tree.tip : range.from
+    const attempt = { peer: peer.peer, range, startedMs: nowMs, isFrontier, parts: [], last: root, height }
+    this.#attempts.set(peer.peer, attempt)
+    return attempt
+  }
+
+  /** The lowest range that nobody is asked for; before that the one that all others wait for, where it is slow. */
+  #choose(peer: SyncPeer, frontier: number, nowMs: number): number | undefined {
+    const { queue, chain } = this.#options
+    let slow: number | undefined
+    let isLowest = true
+    let aheadBytes = 0
+    for (let index = frontier; index <= frontier + limits.RANGES_AHEAD_MAX; index += 1) {
+      const range = this.#rangeAt(index)
+      if (range === undefined || !this.#mayHave(peer, range, nowMs)) break
+      const { from, to } = range
+      if (index > frontier) aheadBytes += (to.height - from.height) * chain.headerSizeBytes
+      if (aheadBytes > limits.RANGE_BYTES_AHEAD_MAX) break
+      if (this.#held.has(to.root) || queue.holdsLast(to.root)) continue
+      const attempts = [...this.#attempts.values()].filter((attempt) => attempt.range.to === to)
+      const [only, second] = attempts
+      if (only === undefined) return index
+      const isSlow = second === undefined && nowMs >= slowAtMs(only)
+      if (isSlow && isLowest) return index
+      if (isSlow) slow ??= index
+      isLowest = false
+    }
+    return slow
+  }
+
+  /** A batch that was asked for here; `headers` is whole and not longer than what was asked for. */
+  answered(peer: SyncPeer, attempt: RangeAttempt, { headers, hasMore }: Headers, nowMs: number): RangeOutcome {
+    const { tree, chain } = this.#options
+    const isCurrent = this.#attempts.get(peer.peer) === attempt
+    const { range, isFrontier } = attempt
+    if (headers.length === 0) return this.#lacks(attempt, nowMs)
+    const { parent, last } = tree.inspect(headers)
+    if (parent !== attempt.last) {
+      if (!tree.has(parent)) return { type: 'unlinked', expected: attempt.last, got: parent }
+      this.#lacks(attempt, nowMs)
+      return isFrontier ? { type: 'deliver' } : { type: 'taken' }
+    }
+    if (!isCurrent) return isFrontier ? { type: 'deliver' } : { type: 'taken' }
+    attempt.last = last
+    attempt.height += headers.length / chain.headerSizeBytes
+    if (!isFrontier) attempt.parts.push(headers)
+    const isWhole = last === range.to.root && attempt.height === range.to.height
+    if (isWhole) this.#finished(attempt)
+    else if (!hasMore || attempt.height >= range.to.height) this.#lacks(attempt, nowMs)
+    return isFrontier ? { type: 'deliver' } : { type: 'taken' }
+  }
+
+  /** The first answer wins; another peer's way through this range ends, and its answer is innocent. */
+  #finished({ range, parts, peer, isFrontier }: RangeAttempt): void {
+    for (const [id, attempt] of this.#attempts) if (attempt.range.to === range.to) this.#attempts.delete(id)
+    if (!isFrontier) this.#held.set(range.to.root, { peer, parts })
+  }
+
+  #lacks({ peer, range }: RangeAttempt, nowMs: number): RangeOutcome {
+    this.#lacking.set(peer, { height: range.to.height, untilMs: nowMs + limits.RANGE_LACKING_MS })
+    this.#attempts.delete(peer)
+    return { type: 'taken' }
+  }
+
+  /** Its range is free for others. */
+  release(peer: PeerId): void {
+    this.#attempts.delete(peer)
+  }
+
+  peerGone(peer: PeerId): void {
+    this.#attempts.delete(peer)
+    this.#lacking.delete(peer)
+  }
+
+  /** What a peer that misbehaved has sent goes with it. */
+  dropOf(peer: PeerId): void {
+    this.#attempts.delete(peer)
+    for (const [root, held] of this.#held) if (held.peer === peer) this.#held.delete(root)
+  }
+
+  shift(byMs: number): void {
+    for (const attempt of this.#attempts.values()) attempt.startedMs += byMs
+  }
+
+  stop(): void {
+    this.#attempts.clear()
+    this.#held.clear()
+  }
+}
+
+/** A peer that sends sends on: each batch that came leaves it time for the next one. */
+function slowAtMs({ startedMs, height, range }: RangeAttempt): number {
+  const batches = 1 + Math.floor((height - range.from.height) / limits.HEADERS_PER_MESSAGE_MAX)
+  return startedMs + batches * limits.RANGE_SLOW_MS
+}
