@@ -213,7 +213,8 @@ async function openGateway(args: {
   } catch (error) {
     if (!isExpected(error)) throw error
     const isPortTaken = error.message.includes('the port is in use')
-    const advice = isPortTaken ? '; stop what uses it, or choose another with --port (0 takes any free one)' : ''
+    const flag = options.roads.listen.some((address) => error.message.includes(address)) ? 'listen' : 'port'
+    const advice = isPortTaken ? `; stop what uses it, or choose another with --${flag} (0 takes any free one)` : ''
     throw new CommandError(2, `${oneLine(error)}${advice}`, { cause: error })
   }
 }

@@ -52,7 +52,10 @@ export async function gatewayRoads(options: GatewayRoadsOptions): Promise<{
   for (const road of GATEWAY_ROADS) {
     const named = options.listen?.filter((address) => gatewayRoadOf(address) === road) ?? []
     for (const address of named) {
-      const problem = await problemOf(road, hostOf(address))
+      const [host, transport] = multiaddr(address).getComponents()
+      const at = { host: host?.value ?? '', port: Number(transport?.value) }
+      const isFree = road === 'tcp' || (await isUdpPortFree(at.host, at.port))
+      const problem = isFree ? await problemOf(road, at.host) : 'the port is in use'
       if (problem !== undefined) throw new HostError('listen-failed', `cannot listen on ${address}: ${problem}`)
       listen.push(address)
     }
@@ -79,7 +82,7 @@ async function defaultAddress(
   if (road === 'tcp') return `${at}/tcp/0`
   const wanted = road === 'webtransport' ? port : port + 1
   let udpPort = port === 0 || wanted > PORT_MAX ? 0 : wanted
-  if (udpPort !== 0 && !(await isUdpPortFree(host, udpPort))) {
+  if (!(await isUdpPortFree(host, udpPort))) {
     notes.push(`${ROAD_NAMES[road]} listens on another port: UDP port ${udpPort} of ${host} is in use`)
     udpPort = 0
   }
@@ -98,6 +101,7 @@ async function problemOf(road: GatewayRoad, host: string): Promise<string | unde
   }
 }
 
+/** Asked beforehand: what the native parts say of it is no sentence, and goes to stdout. Port 0 always is. */
 function isUdpPortFree(host: string, port: number): Promise<boolean> {
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
   return new Promise((resolve) => {
@@ -108,8 +112,4 @@ function isUdpPortFree(host: string, port: number): Promise<boolean> {
     })
     socket.bind({ port, address: host, exclusive: true }, () => socket.close(() => resolve(true)))
   })
-}
-
-function hostOf(address: string): string {
-  return multiaddr(address).getComponents()[0]?.value ?? ''
 }

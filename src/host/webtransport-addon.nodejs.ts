@@ -74,7 +74,8 @@ export async function loadWebTransportAddon(): Promise<WebTransportAddon> {
   try {
     return require(join(dirname(entry), '../napi.cjs')) as WebTransportAddon
   } catch (error) {
-    if (!needsNewerLibc(error)) throw new Error(`@moq/web-transport does not load: ${lineOf(error)}`, { cause: error })
+    if (!needsNewerLibc(error))
+      throw new Error(`@moq/web-transport does not load: ${reasonOf(error)}`, { cause: error })
     return loadCopy(dirname(entry), error)
   }
 }
@@ -120,6 +121,8 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-function lineOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
+/** napi.cjs itself says to remove a lock file; its cause is what the operating system said of the last file that it tried. */
+function reasonOf(error: unknown): string {
+  const told = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return (told instanceof Error ? told.message : String(told)).split('\n')[0] ?? ''
 }
