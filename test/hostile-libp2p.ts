@@ -5,11 +5,10 @@
 import type fc from 'fast-check'
 import { vi } from 'vitest'
 import type { HostEvent, MessageReceived } from '../src/core/event.ts'
-import type { ExchangeReceived } from '../src/core/exchange/exchange-event.ts'
 import { toDialId, toRequestId, type ConnectionId, type DialId, type RequestId } from '../src/core/ids.ts'
 import { BITSWAP_PROTOCOL } from '../src/host/exchange-outbound.ts'
 import { HANDSHAKE_PROTOCOL } from '../src/host/handshakes.ts'
-import type { Host, HostSink } from '../src/host/host.ts'
+import type { Host, HostSink, UnreadExchange } from '../src/host/host.ts'
 import { hostOver } from '../src/host/libp2p-host.ts'
 import { SYNC_PROTOCOL } from '../src/host/sync-link.ts'
 import { encodeFrame } from '../src/wire/frame.ts'
@@ -80,8 +79,9 @@ export class World implements HostSink {
     this.events.push(event)
   }
 
-  async offer(event: MessageReceived | ExchangeReceived): Promise<void> {
-    this.events.push(event)
+  async offer(offered: MessageReceived | UnreadExchange): Promise<void> {
+    const event = offered.type === 'exchange-unread' ? offered.read(Infinity)?.event : offered
+    if (event !== undefined) this.events.push(event)
     await this.#scheduler.schedule(Promise.resolve(), 'there is room')
   }
 

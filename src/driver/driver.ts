@@ -56,8 +56,8 @@ export class Driver {
   /** When the timer that is set should fire. */
   #timerDueMs: number | undefined
   #isTurnScheduled = false
-  /** A timeout that is due waits until this many entries were taken (obligation 3). */
-  #timeoutAfterCount: number | undefined
+  /** A timeout that is due waits until what was queued then is handled (obligation 3). */
+  #isTimeoutWaiting = false
   #lastTurn: Instant
   /** Asked for and not carried out yet, oldest first: an app that stops us in the middle of one only adds to them. */
   #effects: Effect[] = []
@@ -151,7 +151,7 @@ export class Driver {
     for (let now = start; now.monotonicMs - start.monotonicMs < TURN_MS_MAX; now = clock.now()) {
       if (this.#isStopped) return
       if (this.#isTimeoutDue(now)) {
-        this.#timeoutAfterCount = undefined
+        this.#isTimeoutWaiting = false
         this.#carryOut(core.handleTimeout(now))
         continue
       }
@@ -177,11 +177,12 @@ export class Driver {
   #isTimeoutDue(now: Instant): boolean {
     const dueMs = this.#options.core.nextTimeout()
     if (dueMs === undefined || dueMs > now.monotonicMs) {
-      this.#timeoutAfterCount = undefined
+      this.#isTimeoutWaiting = false
       return false
     }
-    this.#timeoutAfterCount ??= this.#inbox.putCount
-    return this.#inbox.takenCount >= this.#timeoutAfterCount
+    if (!this.#isTimeoutWaiting) this.#inbox.mark()
+    this.#isTimeoutWaiting = true
+    return this.#inbox.markedCount === 0
   }
 
   #setTimer(nextMs: number): void {

@@ -45,15 +45,18 @@ class PausableStream extends PeerStream {
 class Setup {
   readonly offered: number[] = []
   readonly sizes: number[] = []
+  readonly costs: number[] = []
   readonly misbehaved: string[] = []
   /** What the next offers wait for. */
   room: Promise<void> = Promise.resolve()
   readonly inbound = new ExchangeInbound({
     id: toConnectionId('a'),
     post: ({ detail }) => this.misbehaved.push(detail),
-    offer: ({ message }, sizeBytes) => {
-      this.offered.push(message.pendingBytes)
+    offer: ({ read }, sizeBytes) => {
+      const part = read(Infinity)
+      if (part !== undefined) this.offered.push(part.event.message.pendingBytes)
       this.sizes.push(sizeBytes)
+      this.costs.push(part?.costBytes ?? 0)
       return this.room
     },
   })
@@ -142,13 +145,13 @@ test('while there is no room for a message of the peer none of its streams is re
   expect(setup.offered.sort((a, b) => a - b)).toEqual([0, 1, 2, 10, 11, 12])
 })
 
-test('what a message costs is its bytes, and memory for each of its items', async () => {
+test('a message takes its bytes of room, and costs as much as its items to handle', async () => {
   const setup = admitted()
   const presence = new ProtobufWriter().bytes(1, Uint8Array.of(1, 0x55, 0x12, 1, 9)).finish()
   const payload = new ProtobufWriter().bytes(4, presence).finish()
   setup.open().receive(encodeFrame(payload))
   await settled()
-  expect(setup.sizes).toEqual([payload.length + 128])
+  expect([setup.sizes, setup.costs]).toEqual([[payload.length], [128]])
 })
 
 test('two frames of 4 MiB are read at once; a third waits until one of them is done', async () => {

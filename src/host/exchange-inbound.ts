@@ -1,11 +1,12 @@
 import type { Stream } from '@libp2p/interface'
 import type { PeerMisbehaved } from '../core/event.ts'
-import type { ExchangeReceived } from '../core/exchange/exchange-event.ts'
 import type { IncomingExchange } from '../core/exchange/exchange-message.ts'
 import type { ConnectionId } from '../core/ids.ts'
 import { EXCHANGE_MESSAGE_BYTES_MAX } from '../core/limits.ts'
-import { decodeBitswapMessage } from '../wire/bitswap-message.ts'
+import { BitswapReader } from '../wire/bitswap-message.ts'
+import { WireError } from '../wire/wire-error.ts'
 import { FrameStream, type StreamEnd } from './frame-stream.ts'
+import type { ExchangePart, UnreadExchange } from './host.ts'
 
 /** boxo's server opens a stream for each of its 8 workers, Helia one a message. */
 export const INBOUND_EXCHANGE_STREAMS_MAX = 32
@@ -21,8 +22,8 @@ export const IDLE_TICKS_MIN = 30
 export const IDLE_STREAMS_MAX = 4
 /** A stream that both sides ended is gone at once; this is for one that is not. */
 const ENDED_TICKS_MAX = 2
-/** What one entry of a message takes in memory, whatever it took on the wire. */
-const ITEM_BYTES = 128
+/** What one entry of a message takes to handle, beside its block's bytes. */
+const ITEM_COST_BYTES = 128
 
 interface Reading {
   readonly frames: FrameStream
@@ -43,7 +44,7 @@ interface Reading {
 export class ExchangeInbound {
   readonly #id: ConnectionId
   readonly #post: (event: PeerMisbehaved) => void
-  readonly #offer: (event: ExchangeReceived, sizeBytes: number) => Promise<void>
+  readonly #offer: (message: UnreadExchange, sizeBytes: number) => Promise<void>
   #isAdmitted = false
   #isEnded = false
   /** Streams that came before the peer was admitted, unread. */
@@ -58,7 +59,7 @@ export class ExchangeInbound {
   constructor(args: {
     readonly id: ConnectionId
     readonly post: (event: PeerMisbehaved) => void
-    readonly offer: (event: ExchangeReceived, sizeBytes: number) => Promise<void>
+    readonly offer: (message: UnreadExchange, sizeBytes: number) => Promise<void>
   }) {
     this.#id = args.id
     this.#post = args.post
@@ -175,9 +176,10 @@ export class ExchangeInbound {
     reading.isWaiting = true
     while (this.#room !== undefined) await this.#room
     if (reading.isOver) return
-    const message = decodeBitswapMessage(payload)
-    const event: ExchangeReceived = { type: 'exchange-received', connection: this.#id, message }
-    const room = this.#offer(event, payload.length + itemCount(message) * ITEM_BYTES).then(() => {
+    const message = new BitswapReader(payload)
+    const read = (entriesMax: number): ExchangePart | undefined => this.#readPart(reading, message, entriesMax)
+    const unread: UnreadExchange = { type: 'exchange-unread', connection: this.#id, read }
+    const room = this.#offer(unread, payload.length).then(() => {
       this.#room = undefined
     })
     this.#room = room
@@ -186,17 +188,35 @@ export class ExchangeInbound {
     reading.isWaiting = false
   }
 
+  #readPart({ frames }: Reading, reader: BitswapReader, entriesMax: number): ExchangePart | undefined {
+    try {
+      const message = reader.read(entriesMax)
+      const event = { type: 'exchange-received', connection: this.#id, message } as const
+      return { event, costBytes: costBytesOf(message), isLast: reader.isOver }
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      this.#tellUndecodable(error.message)
+      frames.abort({ type: 'closed' })
+      return undefined
+    }
+  }
+
   #onEnd(reading: Reading, end: StreamEnd): void {
     reading.isOver = true
     this.#readings.delete(reading)
     this.#endedBytesIn += reading.frames.bytesIn
     this.#release(reading)
-    if (end.type !== 'undecodable' || this.#isEnded) return
-    const detail = `exchange: ${end.detail}`
+    if (end.type === 'undecodable') this.#tellUndecodable(end.detail)
+  }
+
+  #tellUndecodable(reason: string): void {
+    if (this.#isEnded) return
+    const detail = `exchange: ${reason}`
     this.#post({ type: 'peer-misbehaved', connection: this.#id, misbehaviour: 'undecodable', detail })
   }
 }
 
-function itemCount({ wants, cancels, blocks, haves, dontHaves }: IncomingExchange): number {
-  return wants.length + cancels.length + blocks.length + haves.length + dontHaves.length
+function costBytesOf({ wants, cancels, blocks, haves, dontHaves }: IncomingExchange): number {
+  const itemCount = wants.length + cancels.length + blocks.length + haves.length + dontHaves.length
+  return blocks.reduce((sum, { bytes }) => sum + bytes.length, itemCount * ITEM_COST_BYTES)
 }

@@ -1,10 +1,11 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { PeerMisbehaved } from '../core/event.ts'
 import type { SendExchange } from '../core/exchange/exchange-effect.ts'
-import type { ExchangeReceived, ExchangeSendFailed, ExchangeSent } from '../core/exchange/exchange-event.ts'
+import type { ExchangeSendFailed, ExchangeSent } from '../core/exchange/exchange-event.ts'
 import type { ConnectionId } from '../core/ids.ts'
 import { ExchangeInbound } from './exchange-inbound.ts'
 import { ExchangeOutbound } from './exchange-outbound.ts'
+import type { UnreadExchange } from './host.ts'
 
 /** Bitswap on one connection: a stream of ours, and those that the peer opens. The two know nothing of each other. */
 export class ExchangeLink {
@@ -15,7 +16,7 @@ export class ExchangeLink {
     readonly connection: Connection
     readonly id: ConnectionId
     readonly post: (event: ExchangeSent | ExchangeSendFailed | PeerMisbehaved) => void
-    readonly offer: (event: ExchangeReceived, sizeBytes: number) => Promise<void>
+    readonly offer: (message: UnreadExchange, sizeBytes: number) => Promise<void>
   }) {
     this.#inbound = new ExchangeInbound(args)
     this.#outbound = new ExchangeOutbound(args)

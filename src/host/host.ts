@@ -29,6 +29,24 @@ export interface Traffic {
   readonly bytesOut: number
 }
 
+/**
+ * A bitswap message that nobody has decoded: as bytes it takes less memory than as what it says. It is read when its turn
+ * comes, a part at a time.
+ */
+export interface UnreadExchange {
+  readonly type: 'exchange-unread'
+  readonly connection: ConnectionId
+  /** The next part, of so many entries of a wantlist; undefined when no more can be read, which is told by an event. */
+  readonly read: (entriesMax: number) => ExchangePart | undefined
+}
+
+export interface ExchangePart {
+  readonly event: ExchangeReceived
+  /** What it takes to handle, as bytes of a message of bytes. */
+  readonly costBytes: number
+  readonly isLast: boolean
+}
+
 export interface HostSink {
   /** Lifecycle events and answers: taken at once and never dropped. */
   post(event: Exclude<HostEvent, MessageReceived | ExchangeReceived>): void
@@ -36,7 +54,7 @@ export interface HostSink {
    * A message of a peer. Resolves when there is room for the next one of that peer: until then the host does not read
    * its streams. Never rejects.
    */
-  offer(event: MessageReceived | ExchangeReceived, sizeBytes: number): Promise<void>
+  offer(event: MessageReceived | UnreadExchange, sizeBytes: number): Promise<void>
 }
 
 export type HostErrorCode = 'listen-failed' | 'invalid-address'

@@ -203,7 +203,7 @@ export class HostRig {
     await host.start({
       post: (event) => rig.#take(event),
       offer: async (event) => {
-        rig.#take(event)
+        if (event.type === 'message-received') rig.#take(event)
         await rig.gate
       },
     })

@@ -9,7 +9,7 @@ import type { Chain } from '../../src/core/chain.ts'
 import { toDialId, toRequestId, type Cid, type ConnectionId } from '../../src/core/ids.ts'
 import { EXCHANGE_PACKED_BYTES_MAX } from '../../src/core/limits.ts'
 import type { NodeInfo } from '../../src/core/message.ts'
-import type { Host, HostSink } from '../../src/host/host.ts'
+import type { Host, HostSink, UnreadExchange } from '../../src/host/host.ts'
 import { createLibp2pHost } from '../../src/host/libp2p-host.ts'
 import { nodejsTransports } from '../../src/host/transports.nodejs.ts'
 import type { Libp2pParts } from '../../src/host/libp2p-core.ts'
@@ -113,10 +113,11 @@ export class ExchangePeer implements HostSink {
   }
 
   /** Without a promise that resolves there is no room, and the host reads no more. */
-  offer(event: MessageReceived | ExchangeReceived): Promise<void> {
-    if (event.type === 'exchange-received') {
+  offer(event: MessageReceived | UnreadExchange): Promise<void> {
+    if (event.type === 'exchange-unread') {
       if (this.#options.silence === 'never reads') return new Promise(() => {})
-      this.#take(event.message)
+      const message = event.read(Infinity)?.event.message
+      if (message !== undefined) this.#take(message)
     } else if (event.message.type === 'ping') {
       const { connection, message } = event
       const pong = { type: 'pong', request: message.request } as const

@@ -2,7 +2,7 @@ import { toDialId, toRequestId, toRoot, type ConnectionId, type DialId } from '.
 import type { ConnectionOpened, DialFailed, DialSucceeded, HostEvent, MessageReceived } from '../../src/core/event.ts'
 import type { ExchangeReceived } from '../../src/core/exchange/exchange-event.ts'
 import type { NodeInfo } from '../../src/core/message.ts'
-import type { Host, HostSink } from '../../src/host/host.ts'
+import type { Host, HostSink, UnreadExchange } from '../../src/host/host.ts'
 import { createLibp2pHost, type Libp2pHostOptions } from '../../src/host/libp2p-host.ts'
 import { libp2pUnderTest } from './libp2p-under-test.ts'
 
@@ -49,7 +49,9 @@ export class ScriptedHost implements HostSink {
     this.#take(event)
   }
 
-  async offer(event: MessageReceived | ExchangeReceived): Promise<void> {
+  async offer(offered: MessageReceived | UnreadExchange): Promise<void> {
+    const event = offered.type === 'exchange-unread' ? offered.read(Infinity)?.event : offered
+    if (event === undefined) return
     this.#take(event)
     await this.room?.(event)
   }

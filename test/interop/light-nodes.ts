@@ -45,7 +45,7 @@ export interface CountedOptions {
   readonly onWritten?: (headerCount: number) => void
   /** Hears everything that the host is told to do, … */
   readonly onEffect?: (effect: HostEffect) => void
-  /** … and everything that it tells. */
+  /** … and everything that it tells, but for exchange that nobody has read. */
   readonly onEvent?: (event: HostEvent) => void
 }
 
@@ -174,8 +174,10 @@ function watchHost(host: Host, watch: HostWatch): Host {
           sink.post(event)
         },
         offer: (event, sizeBytes) => {
-          watch.onEvent?.(event)
-          if (event.type === 'message-received') watch.onReceived(event.message)
+          if (event.type === 'message-received') {
+            watch.onEvent?.(event)
+            watch.onReceived(event.message)
+          }
           return sink.offer(event, sizeBytes)
         },
       }),

@@ -169,7 +169,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/driver/driver.ts',
-        search: `return this.#inbox.takenCount >= this.#timeoutAfterCount`,
+        search: `return this.#inbox.markedCount === 0`,
         replacement: `return true`,
       },
     ],
