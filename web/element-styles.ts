@@ -88,6 +88,27 @@ export const elementStyles: CSSResult = css`
     outline: 3px solid var(--flame);
     outline-offset: 2px;
   }
+  progress {
+    display: block;
+    width: 100%;
+    height: 0.75rem;
+    margin: 0.75rem 0 0.5rem;
+    border: 0;
+    border-radius: 99px;
+    overflow: hidden;
+    background: var(--flame-wash);
+    accent-color: var(--flame);
+    appearance: none;
+  }
+  progress::-webkit-progress-bar {
+    background: var(--flame-wash);
+  }
+  progress::-webkit-progress-value {
+    background: var(--flame);
+  }
+  progress::-moz-progress-bar {
+    background: var(--flame);
+  }
   .problem {
     margin-top: 0.75rem;
     padding: 0.5rem 0.75rem;

@@ -5,6 +5,7 @@ import { watchActivity } from './activity.ts'
 import { RushlightBlock } from './block-element.ts'
 import { RushlightConnect } from './connect-element.ts'
 import { RushlightEvents } from './events-element.ts'
+import { RushlightFiles } from './files-element.ts'
 import { formatChain, formatNumber } from './format.ts'
 import { RushlightGateway } from './gateway-element.ts'
 import { forgetGateway, lookUpGateway, recallGateway, rememberGateway, type Gateway } from './gateway.ts'
@@ -29,6 +30,7 @@ type Network = (typeof NETWORKS)[number]
 customElements.define('rushlight-block', RushlightBlock)
 customElements.define('rushlight-connect', RushlightConnect)
 customElements.define('rushlight-events', RushlightEvents)
+customElements.define('rushlight-files', RushlightFiles)
 customElements.define('rushlight-gateway', RushlightGateway)
 customElements.define('rushlight-head', RushlightHead)
 customElements.define('rushlight-peers', RushlightPeers)
@@ -113,6 +115,7 @@ function show(lightNode: LightNode, isPractice: boolean): void {
     void block.open((event as CustomEvent<string>).detail, { isFocused: true })
   })
   connect.lightNode = lightNode
+  find('rushlight-files', RushlightFiles).lightNode = lightNode
   // A link may name a few peers; it must not make the page knock at a hundred doors.
   const connectAll = (): void =>
     peersInUrl()

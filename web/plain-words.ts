@@ -20,6 +20,12 @@ export interface PageOrigin {
 const ADDRESS_EXAMPLES =
   'Paste a gateway’s URL, such as https://gateway.example, or a multiaddr that ends in /ws or /wss, such as /dns4/gateway.example/tcp/443/tls/ws.'
 
+const STOPPED: Problem = {
+  headline: 'This light node has stopped.',
+  advice: 'Load the page again to start it.',
+  detail: '',
+}
+
 /** `code` is a `LightNodeErrorCode`, or undefined for an error that is none. */
 export function explainConnectFailure(failure: {
   readonly code: string | undefined
@@ -46,7 +52,7 @@ export function explainConnectFailure(failure: {
     case 'no-peers':
       return { headline: 'There is nobody to dial.', advice: ADDRESS_EXAMPLES, detail: '' }
     case 'stopped':
-      return { headline: 'This light node has stopped.', advice: 'Load the page again to start it.', detail: '' }
+      return STOPPED
     default:
       return { ...explainUnreached(failure.address, failure.page), detail: message }
   }
@@ -77,9 +83,31 @@ export function explainBlockFailure(failure: { readonly code: string | undefined
     case 'invalid-block':
       return { headline: 'What came is not this block, so it was refused.', advice: '', detail: message }
     case 'stopped':
-      return { headline: 'This light node has stopped.', advice: 'Load the page again to start it.', detail: '' }
+      return STOPPED
     default:
       return { headline: 'The block could not be opened.', advice: '', detail: message }
+  }
+}
+
+/** Why headers could not be read from a file, or written to one. */
+export function explainFileFailure(error: unknown): Problem {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const detail = error instanceof Error ? error.message : String(error)
+  switch (code) {
+    case 'invalid-headers':
+      return {
+        headline: 'This file was refused.',
+        advice: 'What came before the bad header was good, and is kept.',
+        detail,
+      }
+    case 'store-unavailable':
+      return { headline: 'The headers are good, but they could not be stored.', advice: '', detail }
+    case 'not-found':
+      return { headline: 'The chain changed meanwhile.', advice: 'Export it again.', detail }
+    case 'stopped':
+      return STOPPED
+    default:
+      return { headline: 'The file could not be read or written.', advice: '', detail }
   }
 }
 

@@ -73,27 +73,6 @@ export class RushlightStatus extends LitElement {
       .offline .word {
         color: var(--bad);
       }
-      progress {
-        display: block;
-        width: 100%;
-        height: 0.75rem;
-        margin: 0.75rem 0 0.5rem;
-        border: 0;
-        border-radius: 99px;
-        overflow: hidden;
-        background: var(--flame-wash);
-        accent-color: var(--flame);
-        appearance: none;
-      }
-      progress::-webkit-progress-bar {
-        background: var(--flame-wash);
-      }
-      progress::-webkit-progress-value {
-        background: var(--flame);
-      }
-      progress::-moz-progress-bar {
-        background: var(--flame);
-      }
     `,
   ]
 

@@ -120,7 +120,7 @@ export interface LightNode extends AsyncDisposable {
    * The best chain's headers from genesis on, in chunks of whole headers, as soon as all of them are verified. Rejects with
    * `not-found` when a reorg takes back what was handed out.
    */
-  exportHeaders(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Uint8Array>
+  exportHeaders(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Uint8Array, undefined>
   /** The current head, then always the newest; no backlog. */
   heads(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Head>
   /** Immutable; the same reference until something changes, at most 10 changes a second. */

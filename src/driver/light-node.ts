@@ -302,7 +302,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     return await this.#whileRunning(() => this.#headerFiles.import(source, options))
   }
 
-  exportHeaders(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Uint8Array> {
+  exportHeaders(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Uint8Array, undefined> {
     if (this.#stopped !== undefined) throw stoppedError()
     return this.#headerFiles.export(options.signal)
   }
