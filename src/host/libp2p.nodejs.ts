@@ -1,7 +1,7 @@
 import { identify } from '@libp2p/identify'
 import { createLibp2p } from 'libp2p'
 import { PENDING_CONNECTIONS_MAX } from '../core/limits.ts'
-import type { Libp2pCore, Libp2pParts } from './libp2p-core.ts'
+import type { Libp2pComponents, Libp2pCore, Libp2pParts } from './libp2p-core.ts'
 
 /** The core decides who stays; libp2p's own pruner must never come before it. */
 const CONNECTIONS_MAX = 10_000
@@ -19,7 +19,7 @@ export async function createNodejsLibp2p(parts: Libp2pParts): Promise<Libp2pCore
     connectionEncrypters: [parts.encrypter],
     streamMuxers: [parts.muxer],
     services: Object.fromEntries(
-      [identify(), ...parts.services].map((service, index) => [`service-${index}`, service]),
+      [identify(), tellListening, ...parts.services].map((service, index) => [`service-${index}`, service]),
     ),
     // By default a browser dials neither ws:// nor loopback. Which addresses are worth a try is not the library's to say.
     connectionGater: { denyDialMultiaddr: () => false },
@@ -34,4 +34,12 @@ export async function createNodejsLibp2p(parts: Libp2pParts): Promise<Libp2pCore
       reconnectRetries: 0,
     },
   })
+}
+
+/** libp2p keeps a public address to itself until strangers have dialled it back (AutoNAT): whoever listens there means it. */
+function tellListening({ events, addressManager }: Libp2pComponents): object {
+  events.addEventListener('transport:listening', ({ detail }) => {
+    for (const address of detail.getAddrs()) addressManager.confirmObservedAddr(address, { type: 'transport' })
+  })
+  return {}
 }

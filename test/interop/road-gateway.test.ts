@@ -125,7 +125,9 @@ test('an address by name that cannot be listened on is one line and exit code 2'
       listen,
     ])
     expect([exitCode, stdout]).toEqual([2, ''])
-    expect(stderr).toMatch(new RegExp(`^rushlight: cannot listen on ${listen}: the port is in use; [^\n]*--listen[^\n]*\n$`))
+    expect(stderr).toMatch(
+      new RegExp(`^rushlight: cannot listen on ${listen}: the port is in use; [^\n]*--listen[^\n]*\n$`),
+    )
   }
 })
 
