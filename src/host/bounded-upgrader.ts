@@ -12,6 +12,7 @@ import type {
 } from '@libp2p/interface'
 import { PENDING_CONNECTIONS_MAX } from '../core/limits.ts'
 import { INBOUND_EXCHANGE_STREAMS_MAX } from './exchange-inbound.ts'
+import { endWithRemote, leaveInitChannel } from './webrtc-mending.ts'
 
 /** Streams a peer may have open on one connection: exchange, and room for handshakes, sync and what libp2p itself opens. */
 export const INBOUND_STREAMS_PER_CONNECTION_MAX: number = INBOUND_EXCHANGE_STREAMS_MAX + 8
@@ -58,11 +59,13 @@ export class BoundedUpgrader implements Upgrader {
 
   async upgradeInbound(maConn: MultiaddrConnection, options: Options): Promise<void> {
     this.#countRelayed(maConn, options)
+    endWithRemote(maConn)
     return this.#upgrader.upgradeInbound(maConn, bounded(options) as UpgraderWithoutEncryptionOptions)
   }
 
   async upgradeOutbound(maConn: MultiaddrConnection, options: Options): Promise<Connection> {
     this.#countRelayed(maConn, options)
+    endWithRemote(maConn)
     return this.#upgrader.upgradeOutbound(maConn, bounded(options) as UpgraderWithoutEncryptionOptions)
   }
 
@@ -85,6 +88,7 @@ function bounded(options: Options): Options {
     protocol: muxerFactory.protocol,
     createStreamMuxer: (stream): StreamMuxer => {
       const muxer = muxerFactory.createStreamMuxer(stream)
+      leaveInitChannel(muxer)
       muxer.addEventListener('stream', ({ detail }) => boundStreams(muxer, detail))
       return muxer
     },

@@ -1,51 +1,36 @@
 /**
- * A light node of mainnet that listens on every road and relays: `node road-peer.ts DIRECTORY`. Prints its addresses as JSON,
- * then `gone PEER` for each that goes. Takes lines: `submit HEX` (headers), `put CID BASE64`, `get CID` (answers
- * `got SHA256`), `stop`.
+ * A gateway of mainnet on every road, as `rushlight start` makes it: `node road-peer.ts DIRECTORY [PORT]`. Prints its addresses
+ * as JSON, then `ready PEER` and `gone PEER`. Takes lines: `submit HEX` (headers), `put CID BASE64`, `get CID` (answers
+ * `got CID SHA256`), `connect ADDRESS`, `open` (answers `open` and the peers of its connections).
  */
 import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { bitcoin } from '../../src/bitcoin.ts'
-import { systemClock } from '../../src/driver/clock.ts'
-import { RunningLightNode } from '../../src/driver/light-node.ts'
-import { addressProblem } from '../../src/host/address.ts'
-import { createLibp2pHost } from '../../src/host/libp2p-host.ts'
-import { createNodejsLibp2p } from '../../src/host/libp2p.nodejs.ts'
-import { nodejsTransports, relayServer } from '../../src/host/transports.nodejs.ts'
-import { openDataFolder } from '../../src/store/data-folder.nodejs.ts'
-import { createFileStore } from '../../src/store/file.nodejs.ts'
-import { blockParts } from '../block-parts.ts'
+import { startGateway } from '../../src/nodejs.ts'
 
-const [directory = ''] = process.argv.slice(2)
-const chain = bitcoin('mainnet')
-const folder = await openDataFolder({ directory })
-const lightNode = new RunningLightNode({
-  chain,
+const [directory = '', port = '0'] = process.argv.slice(2)
+const openConnections = new Map<string, string>()
+
+const lightNode = await startGateway({
+  chain: bitcoin('mainnet'),
+  directory,
   peers: [],
-  maxPeers: 16,
-  host: await createLibp2pHost({
-    createLibp2p: createNodejsLibp2p,
-    transports: nodejsTransports(),
-    services: [relayServer()],
-    listen: [
-      '/ip4/127.0.0.1/tcp/0/ws',
-      '/ip4/127.0.0.1/udp/0/webrtc-direct',
-      '/ip4/127.0.0.1/udp/0/quic-v1/webtransport',
-    ],
-    headerSizeBytes: chain.headerSizeBytes,
-  }),
-  store: createFileStore({ chain: chain.id, genesis: chain.genesis, headerSizeBytes: chain.headerSizeBytes, folder }),
-  storeReason: undefined,
-  ...blockParts(chain.id),
-  seed: 1,
-  isAuthority: true,
-  clock: systemClock,
-  yieldTurn: (callback) => setImmediate(callback),
-  log: () => {},
-  addressProblem,
-  onStopped: async () => folder.close(),
+  host: '127.0.0.1',
+  port: Number(port),
+  announce: [],
+  isAuthority: false,
+  log: (event, fields) => {
+    if (event === 'warning') console.error(fields)
+  },
+  record: (line) => {
+    const { type, connection, peer } = Object(JSON.parse(line).call?.event) as Readonly<Record<string, string>>
+    if (type === 'connection-opened') openConnections.set(connection ?? '', peer ?? '')
+    if (type === 'connection-closed') openConnections.delete(connection ?? '')
+  },
+  httpRequestHandler: (_request, response) => response.writeHead(404).end(),
+  allowUpgrade: () => true,
 })
-await lightNode.start()
+lightNode.addEventListener('peer-ready', ({ detail }) => console.log(`ready ${detail.peer}`))
 lightNode.addEventListener('peer-gone', ({ detail }) => console.log(`gone ${detail.peer}`))
 console.log(JSON.stringify(lightNode.addresses))
 
@@ -55,9 +40,9 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (word === 'put') await lightNode.putBytes(first, Buffer.from(second, 'base64'))
   if (word === 'get') {
     const bytes = await lightNode.getBytes(first, { signal: AbortSignal.timeout(60_000) })
-    console.log(`got ${createHash('sha256').update(bytes).digest('hex')}`)
+    console.log(`got ${first} ${createHash('sha256').update(bytes).digest('hex')}`)
   }
-  if (word === 'stop') break
+  // Who is ready is told as it happens; an attempt may well end in the other side's connection.
+  if (word === 'connect') lightNode.connect(first).catch(() => {})
+  if (word === 'open') console.log(`open ${[...openConnections.values()].join(' ')}`)
 }
-await lightNode.stop()
-process.exit(0)
