@@ -68,18 +68,21 @@ export class WebTransportListener extends TypedEventEmitter<ListenerEvents> impl
     this.safeDispatchEvent('listening')
   }
 
-  /** With this certificate and the next one. */
   getAddrs(): Multiaddr[] {
     if (this.#listening === undefined) return []
-    const { host, port, certificates } = this.#listening
-    const hashes = [certificates.current, certificates.next].map((each) => encodeCerthash(fingerprintOf(each)))
-    const listening = multiaddr(`/ip4/${host}/udp/${port}`)
-    const road = `/quic-v1/webtransport/certhash/${hashes.join('/certhash/')}`
+    const { host, port } = this.#listening
     // 0.0.0.0 is every address that this machine has.
-    return getThinWaistAddresses(listening).map((address) => address.encapsulate(road))
+    const addresses = getThinWaistAddresses(multiaddr(`/ip4/${host}/udp/${port}`))
+    return addresses.map((address) => address.encapsulate(`/quic-v1/webtransport${this.#certhashes()}`))
   }
 
-  updateAnnounceAddrs(): void {}
+  /** One to announce ends in `/webtransport`: the hashes change, and are added here. */
+  updateAnnounceAddrs(addresses: Multiaddr[]): void {
+    for (const [index, address] of addresses.entries()) {
+      if (address.getComponents().at(-1)?.name !== 'webtransport') continue
+      addresses[index] = multiaddr(`${address.toString()}${this.#certhashes()}`)
+    }
+  }
 
   async close(): Promise<void> {
     const listening = this.#listening
@@ -87,6 +90,13 @@ export class WebTransportListener extends TypedEventEmitter<ListenerEvents> impl
     clearTimeout(listening?.renewal)
     await this.#end(listening?.server)
     this.safeDispatchEvent('close')
+  }
+
+  /** Of this certificate and the next one. */
+  #certhashes(): string {
+    if (this.#listening === undefined) return ''
+    const { current, next } = this.#listening.certificates
+    return [current, next].map((each) => `/certhash/${encodeCerthash(fingerprintOf(each))}`).join('')
   }
 
   async #accept(request: AddonRequest): Promise<void> {

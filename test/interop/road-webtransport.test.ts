@@ -54,6 +54,15 @@ test('a restart keeps the certificates: an address that was given out is good ag
   expect(certhashesOf(other.address)).not.toEqual(certhashesOf(first.address))
 })
 
+test('an address to announce needs no certificate hashes: they are added', async () => {
+  const bob = await start({ announce: ['/dns4/gateway.example/udp/443/quic-v1/webtransport'] })
+  expect(bob.host.addresses).toEqual([
+    expect.stringMatching(
+      /^\/dns4\/gateway\.example\/udp\/443\/quic-v1\/webtransport\/certhash\/u[\w-]+\/certhash\/u[\w-]+\/p2p\//,
+    ),
+  ])
+})
+
 test('a wrong certificate hash and a wrong peer are refused, and nothing is told', async () => {
   const [alice, bob, carol] = await Promise.all([start({ listen: [] }), start(), start()])
   const [bobs, carols] = [certhashesOf(bob.address), certhashesOf(carol.address)]
