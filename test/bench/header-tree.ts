@@ -5,12 +5,14 @@ import { createHeaderVerifier } from '../../src/chain/bitcoin/header-verifier.ts
 import { bitcoin } from '../../src/bitcoin.ts'
 import type { HeaderTree } from '../../src/core/chain.ts'
 import { hashHeaders } from '../../src/hash/choose-hash-headers.ts'
+import { figure } from './exchange/figures.ts'
+import { HEADER_COUNT } from './headers/made-once.ts'
+import { report, ROUNDS } from './headers/rounds.ts'
 import { makeHeadersInMemory } from './make-headers.ts'
 
-const HEADER_COUNT = Number(process.argv[2] ?? 900_000)
 const SLICE_HEADERS = 256
 const VERIFIER_BATCH_HEADERS = 16_384
-const ROUNDS = 3
+const BYTES_PER_HEADER_MAX = 140
 const NOW_UNIX_MS = Date.UTC(2026, 0, 1)
 
 const headers = makeHeadersInMemory(HEADER_COUNT)
@@ -21,17 +23,23 @@ const bytesBefore = memoryBytes()
 const { tree, longestSliceMs } = growTree()
 await collectGarbage()
 const bytesMeasured = memoryBytes() - bytesBefore
-console.log(
-  `memory a header: ${(tree.sizeBytes / HEADER_COUNT).toFixed(1)} bytes counted, ` +
-    `${(bytesMeasured / HEADER_COUNT).toFixed(1)} bytes measured at height ${tree.tip.height}`,
-)
+const perHeader = { counted: tree.sizeBytes / HEADER_COUNT, measured: bytesMeasured / HEADER_COUNT }
 console.log(`longest slice of ${SLICE_HEADERS}: ${longestSliceMs.toFixed(1)} ms`)
-
 for (let round = 0; round < ROUNDS; round += 1) {
-  report('double-sha256', hashAll)
-  report('verifier', verifyAll)
-  report('tree', growTree)
+  tell('double-sha256', hashAll)
+  tell('verifier', verifyAll)
+  tell('tree', growTree)
 }
+report('header-tree', [
+  figure({
+    name: 'memory of the tree',
+    values: perHeader,
+    result: Math.max(perHeader.counted, perHeader.measured),
+    unit: 'bytes a header',
+    goal: { atMost: BYTES_PER_HEADER_MAX },
+    rounds: [perHeader],
+  }),
+])
 
 function hashAll(): void {
   const roots = new Uint8Array(SLICE_HEADERS * ROOT_SIZE_BYTES)
@@ -63,7 +71,7 @@ function growTree(): { readonly tree: HeaderTree; readonly longestSliceMs: numbe
 }
 
 /** By the clock, and by the processor time it took, which says more on a machine that does other things too. */
-function report(name: string, work: () => unknown): void {
+function tell(name: string, work: () => unknown): void {
   const start = performance.now()
   const cpuBefore = process.cpuUsage()
   work()

@@ -1,0 +1,3 @@
+import { carryOutOrders } from './side.ts'
+
+carryOutOrders()

@@ -1,0 +1,157 @@
+/** A Chromium of the bench's own, and what its tabs are measured with. */
+import { chromium, type Browser, type BrowserContext, type Page } from '@playwright/test'
+import { build } from 'esbuild'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import type { Snapshot } from '../../../src/driver/api.ts'
+import { CHROMIUM_FLAGS, findChromiumOrExit } from '../../find-chromium.ts'
+
+declare global {
+  interface Window {
+    /** Milliseconds of each task that held the main thread for more than 50. */
+    longTaskMs: number[]
+    /** From each click to the frame after it. */
+    clickMs: number[]
+    readRaw(address: string, totalBytes: number): Promise<number>
+  }
+}
+
+const CLICK_COUNT = 20
+const CLICK_EVERY_MS = 100
+const RAW_PAGE = `
+  import { createTabLibp2p } from './src/host/tab-libp2p.ts'
+  import { browserTransports } from './src/host/transports.browser.ts'
+  import { createRaw, readRaw } from './test/bench/headers/raw-stream.ts'
+  const transports = browserTransports({ transports: ['websockets', 'webtransport'], rtcConfiguration: undefined })
+  const raw = createRaw({ createLibp2p: createTabLibp2p, transports, listen: [] })
+  window.readRaw = async (address, totalBytes) => readRaw(await raw, address, totalBytes)
+`
+
+export async function withChromium(use: (browser: Browser) => Promise<void>): Promise<void> {
+  const browser = await chromium.launch({ executablePath: findChromiumOrExit(), args: [...CHROMIUM_FLAGS] })
+  try {
+    await use(browser)
+  } finally {
+    await browser.close()
+  }
+}
+
+/** A visitor who was never here: nothing is stored. Long tasks and clicks are counted from the first line of the page on. */
+export async function newVisitor(browser: Browser): Promise<BrowserContext> {
+  const context = await browser.newContext()
+  await context.addInitScript(() => {
+    window.longTaskMs = []
+    window.clickMs = []
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) window.longTaskMs.push(duration)
+    }).observe({ type: 'longtask', buffered: true })
+    addEventListener('click', ({ timeStamp }) => {
+      requestAnimationFrame(() => {
+        // After the frame that the click led to.
+        const { port1, port2 } = new MessageChannel()
+        port1.onmessage = () => window.clickMs.push(performance.now() - timeStamp)
+        port2.postMessage(undefined)
+      })
+    })
+  })
+  return context
+}
+
+export interface TabSync {
+  /** From the beginning of the visit until everything was in IndexedDB. */
+  readonly storedMs: number
+  readonly transport: string
+  /** 0 when there was none. */
+  readonly longestTaskMs: number
+  readonly slowestClickMs: number
+}
+
+/** Opens the gateway's page and clicks on it while it syncs. */
+export async function syncTab(page: Page, url: string, headerCount: number): Promise<TabSync> {
+  await page.goto(url)
+  await page.waitForFunction(() => window.rushlight !== undefined)
+  const stored = page.evaluate(async (count) => {
+    const lightNode = window.rushlight
+    if (lightNode === undefined) throw new Error('expected a light node')
+    return new Promise<number>((resolve) => {
+      const look = (): void => {
+        if (lightNode.snapshot().store.headerCount === count) resolve(performance.now())
+      }
+      lightNode.subscribe(look)
+      look()
+    })
+  }, headerCount)
+  for (let click = 0; click < CLICK_COUNT; click += 1) {
+    await page.mouse.click(5, 5)
+    await setTimeout(CLICK_EVERY_MS)
+  }
+  const storedMs = await stored
+  return page.evaluate((ms) => {
+    const snapshot: Snapshot | undefined = window.rushlight?.snapshot()
+    return {
+      storedMs: ms,
+      transport: snapshot?.peers.find(({ state }) => state === 'ready')?.transport ?? 'none',
+      longestTaskMs: Math.max(0, ...window.longTaskMs),
+      slowestClickMs: Math.max(...window.clickMs),
+    }
+  }, storedMs)
+}
+
+/** Milliseconds from the beginning of the visit until the page shows this height, with what trust, and until it is verified again. */
+export async function restartTab(
+  page: Page,
+  height: number,
+): Promise<{ readonly shownMs: number; readonly trust: string; readonly verifiedMs: number }> {
+  await page.reload()
+  return page.evaluate(async (wanted) => {
+    const shown = (): boolean => {
+      const element = document.querySelector('rushlight-head')?.shadowRoot?.querySelector('#height')
+      return element?.textContent?.replaceAll(/\D/g, '') === String(wanted)
+    }
+    while (!shown()) await new Promise((resolve) => requestAnimationFrame(resolve))
+    const shownMs = performance.now()
+    const trust = window.rushlight?.head.trust ?? 'none'
+    while (window.rushlight?.head.trust === 'stored') await new Promise((resolve) => requestAnimationFrame(resolve))
+    return { shownMs, trust, verifiedMs: performance.now() }
+  }, height)
+}
+
+/** Bytes that the page's JavaScript holds, array buffers too, when garbage is collected. */
+export async function memoryBytes(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('HeapProfiler.collectGarbage')
+  const { usedSize, backingStorageSize = 0 } = (await session.send('Runtime.getHeapUsage')) as {
+    readonly usedSize: number
+    readonly backingStorageSize?: number
+  }
+  await session.detach()
+  return usedSize + backingStorageSize
+}
+
+/** A page whose `readRaw` reads the raw stream of `raw-stream.ts`. */
+export async function serveRawPage(): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const { outputFiles } = await build({
+    stdin: { contents: RAW_PAGE, resolveDir: join(import.meta.dirname, '../../..'), loader: 'ts' },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2024',
+  })
+  const script = outputFiles[0]?.contents ?? new Uint8Array()
+  const server: Server = createServer((request, response) => {
+    const isScript = request.url === '/page.js'
+    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
+    response.end(isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
