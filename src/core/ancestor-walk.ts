@@ -173,6 +173,12 @@ export class AncestorWalk {
     this.#release(unseen, source.peer, 'untried')
   }
 
+  /** Every header of an answer is in the tree. Returns what is wrong with it, in one line, or undefined. */
+  verified({ roots }: AncestorsSource): string | undefined {
+    const absent = roots.find((root) => !this.#options.tree.has(root))
+    return absent === undefined ? undefined : `expected the ancestors of ${absent}, got others`
+  }
+
   /** An answer that cannot be used. */
   unusable(source: AncestorsSource): void {
     this.#release(source.roots, source.peer, 'tried')

@@ -1,9 +1,27 @@
 import type { PeerId } from './ids.ts'
 import { PROBE_HEADER_COUNT } from './limits.ts'
+import type { RangeDownload } from './range-download.ts'
 import type { SyncPeer } from './sync-peer.ts'
 
+/**
+ * The sync peer, or the best candidate where there is none. One that was overtaken in its range may be silent: others go
+ * before it, so that nobody waits for that to be certain.
+ */
+export function elect(args: {
+  readonly current: PeerId | undefined
+  readonly peers: ReadonlyMap<PeerId, SyncPeer>
+  readonly ranges: RangeDownload
+  readonly nowMs: number
+}): PeerId | undefined {
+  const { current, peers, ranges, nowMs } = args
+  const elected = current === undefined ? undefined : peers.get(current)
+  if (elected !== undefined && !ranges.isOvertaken(elected)) return current
+  const others = [...peers.values()].filter((peer) => !ranges.isOvertaken(peer))
+  return bestCandidate(others, nowMs) ?? current ?? bestCandidate(peers.values(), nowMs)
+}
+
 /** Claims order candidates: of those that answered that they have more, the one that claims the most work. */
-export function bestCandidate(peers: Iterable<SyncPeer>, nowMs: number): PeerId | undefined {
+function bestCandidate(peers: Iterable<SyncPeer>, nowMs: number): PeerId | undefined {
   let best: SyncPeer | undefined
   for (const peer of peers) {
     if (!peer.hasMore || nowMs < peer.stalledUntilMs) continue

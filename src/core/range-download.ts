@@ -30,7 +30,7 @@ export type RangeOutcome =
   | { readonly type: 'taken' }
   /** It goes to verification like any other batch. */
   | { readonly type: 'deliver' }
-  | { readonly type: 'unlinked'; readonly expected: Root; readonly got: Root }
+  | { readonly type: 'unlinked'; readonly detail: string }
 
 export interface RangeDownloadOptions {
   readonly chain: Chain
@@ -81,6 +81,11 @@ export class RangeDownload {
   covers(peer: SyncPeer, nowMs: number): boolean {
     const range = this.#rangeAt(this.#frontierIndex())
     return range !== undefined && this.#mayHave(peer, range, nowMs)
+  }
+
+  /** It still owes a range that another peer has delivered. */
+  isOvertaken({ peer, headersRequest }: SyncPeer): boolean {
+    return headersRequest?.attempt !== undefined && this.#attempts.get(peer) !== headersRequest.attempt
   }
 
   /** Headers to ask of a peer after our tip, or from the tip on: no more than up to the next checkpoint. */
@@ -217,7 +222,8 @@ export class RangeDownload {
     if (headers.length === 0) return this.#lacks(attempt, nowMs)
     const { parent, last } = tree.inspect(headers)
     if (parent !== attempt.last) {
-      if (!tree.has(parent)) return { type: 'unlinked', expected: attempt.last, got: parent }
+      const detail = `expected headers after ${attempt.last}, got some after ${parent}`
+      if (!tree.has(parent)) return { type: 'unlinked', detail }
       this.#lacks(attempt, nowMs)
       return isFrontier ? { type: 'deliver' } : { type: 'taken' }
     }

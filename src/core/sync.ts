@@ -1,9 +1,10 @@
 import { AncestorWalk } from './ancestor-walk.ts'
 import { Announcer } from './announcer.ts'
-import type { AncestorsSource, PeerSource } from './batch-queue.ts'
-import type { Chain, Head, HeaderTree } from './chain.ts'
+import { askAfterTip, type AskOptions } from './ask-after-tip.ts'
+import type { PeerSource } from './batch-queue.ts'
+import type { Head, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
-import { bestCandidate, isFetching, isLevelWith } from './election.ts'
+import { elect, isFetching, isLevelWith } from './election.ts'
 import type { StoreOpened } from './event.ts'
 import type { Misbehaviour } from './failure.ts'
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
@@ -11,9 +12,9 @@ import type { Instant } from './instant.ts'
 import * as limits from './limits.ts'
 import type { Ancestors, Announce, Headers, HeaderMessage, NodeInfo, Refused, SyncRequest } from './message.ts'
 import { PeerRequests } from './peer-requests.ts'
-import type { RangeAttempt } from './range-download.ts'
 import { RangeDownload } from './range-download.ts'
 import { answer } from './serving.ts'
+import type { SyncOptions } from './sync-options.ts'
 import type { SyncPeer } from './sync-peer.ts'
 import {
   abandon,
@@ -29,17 +30,6 @@ import {
 } from './sync-peer.ts'
 import type { Finding } from './verification.ts'
 import { Verification } from './verification.ts'
-
-export interface SyncOptions {
-  readonly chain: Chain
-  readonly tree: HeaderTree
-  readonly isAuthority: boolean
-  readonly effects: Effect[]
-  /** The connection that messages to this ready peer go by. */
-  readonly connectionOf: (peer: PeerId) => ConnectionId | undefined
-  readonly misbehaved: (args: { peer: PeerId; misbehaviour: Misbehaviour; detail: string; nowMs: number }) => void
-  readonly unresponsive: (connection: ConnectionId, nowMs: number) => void
-}
 
 /**
  * Header sync: every ready peer is asked, one sync peer at a time is followed to its end, between checkpoints all are, and
@@ -60,6 +50,7 @@ export class HeaderSync {
   readonly #walk: AncestorWalk
   readonly #announcer: Announcer
   readonly #ranges: RangeDownload
+  readonly #asking: AskOptions
   #syncPeer: PeerId | undefined
 
   constructor(options: SyncOptions) {
@@ -77,9 +68,10 @@ export class HeaderSync {
       },
       onRunning: (now) => this.#started(now),
     })
-    const [requests, peers] = [this.#requests, this.#peers]
+    const [requests, peers, { queue }] = [this.#requests, this.#peers, this.verification]
     this.#walk = new AncestorWalk({ ...options, requests, peers, verification: this.verification })
-    this.#ranges = new RangeDownload({ ...options, requests, peers, queue: this.verification.queue })
+    this.#ranges = new RangeDownload({ ...options, requests, peers, queue })
+    this.#asking = { ...options, requests, queue, ranges: this.#ranges }
   }
 
   /** The batch being verified made the head: whoever sent it has delivered the head by now. */
@@ -219,17 +211,10 @@ export class HeaderSync {
     // A range ends where it was asked to end: whether there is more the peer's claim says.
     const hasMore = message.hasMore || (attempt !== undefined && message.head.height > attempt.height + headerCount)
     peer.hasMore = hasMore && headerCount > 0
-    if (attempt !== undefined && !this.#isDelivered(peer, attempt, message, now)) return
-    if (headerCount > 0) this.#rangeDelivered(peer, { headers: message.headers, from: pending.from, now })
-  }
-
-  /** A batch of a range between checkpoints. True when it goes to verification like any other. */
-  #isDelivered(peer: SyncPeer, attempt: RangeAttempt, message: Headers, now: Instant): boolean {
-    const outcome = this.#ranges.answered(peer, attempt, message, now.monotonicMs)
-    if (outcome.type !== 'unlinked') return outcome.type === 'deliver'
-    const detail = `expected headers after ${outcome.expected}, got some after ${outcome.got}`
-    this.#misbehaved(peer, 'unlinked-headers', detail, now)
-    return false
+    const inRange = attempt && this.#ranges.answered(peer, attempt, message, now.monotonicMs)
+    if (inRange?.type === 'unlinked') this.#misbehaved(peer, 'unlinked-headers', inRange.detail, now)
+    else if (inRange?.type !== 'taken' && headerCount > 0)
+      this.#rangeDelivered(peer, { headers: message.headers, from: pending.from, now })
   }
 
   #rangeDelivered(peer: SyncPeer, args: { headers: Uint8Array; from: Root; now: Instant }): void {
@@ -348,7 +333,10 @@ export class HeaderSync {
         if (peer !== undefined && noteDelivered(peer, finding, source.type)) this.#setAside(peer, undefined, now)
         if (source.type === 'announcement') this.#walk.deliver(finding.last)
         else this.#walk.deliverAll()
-        if (source.type === 'ancestors' && peer !== undefined) this.#ancestorsVerified(peer, source, now)
+        if (source.type === 'ancestors' && peer !== undefined) {
+          const wrong = this.#walk.verified(source)
+          if (wrong !== undefined) this.#misbehaved(peer, 'unlinked-headers', wrong, now)
+        }
         return
       case 'invalid':
         this.forgetLiar(source.peer)
@@ -366,12 +354,6 @@ export class HeaderSync {
         if (finding.dropped?.type === 'ancestors') this.#walk.unusable(finding.dropped)
         if (peer !== undefined) this.#setAside(peer, finding.retryMs, now)
     }
-  }
-
-  #ancestorsVerified(peer: SyncPeer, source: AncestorsSource, now: Instant): void {
-    const absent = source.roots.find((root) => !this.#tree.has(root))
-    if (absent !== undefined)
-      this.#misbehaved(peer, 'unlinked-headers', `expected the ancestors of ${absent}, got others`, now)
   }
 
   #unconnected(source: PeerSource, index: number, now: Instant): void {
@@ -399,38 +381,19 @@ export class HeaderSync {
   #followSyncPeer(nowMs: number): void {
     const { queue } = this.verification
     for (let attemptCount = 0; attemptCount <= this.#peers.size; attemptCount += 1) {
-      this.#syncPeer ??= bestCandidate(this.#peers.values(), nowMs)
+      this.#syncPeer = elect({ current: this.#syncPeer, peers: this.#peers, ranges: this.#ranges, nowMs })
       const peer = this.#syncPeer === undefined ? undefined : this.#peers.get(this.#syncPeer)
       if (peer === undefined || peer.headersRequest !== undefined) return
       const queuedCount = queue.countOf(peer.peer, 'range')
       if (peer.hasMore) {
         const isAskedHere = queuedCount < limits.QUEUED_BATCHES_MAX && !this.#ranges.covers(peer, nowMs)
-        if (isAskedHere) this.#askHeaders(peer, peer.headersPerRequest, nowMs)
+        if (isAskedHere) askAfterTip(this.#asking, { peer, countMax: peer.headersPerRequest, nowMs })
         return
       }
       if (queuedCount > 0) return
       this.#syncPeer = undefined
       this.#walk.askSoon(nowMs)
     }
-  }
-
-  /**
-   * The locator begins one below our head, so that a peer with the same head delivers it and thereby confirms it. A peer that
-   * has more is asked for what follows its last answer: on a branch of which we hold a part the best chain would not get us on.
-   */
-  #askHeaders(peer: SyncPeer, countMax: number, nowMs: number): void {
-    const after = this.verification.queue.lastRangeRoot(peer.peer) ?? (peer.hasMore ? this.#joinOf(peer) : undefined)
-    const locator = this.#tree.locator(Math.max(0, this.#tree.tip.height - 1))
-    if (after === undefined) countMax = this.#ranges.countTo(countMax)
-    const from = after === undefined ? locator : [after, ...locator]
-    this.#requests.getHeaders({ peer, locator: from, countMax, nowMs })
-  }
-
-  /** The last that it delivered; not where that was one range of many, and our chain has gone on with others. */
-  #joinOf({ delivered }: SyncPeer): Root | undefined {
-    if (delivered === undefined || this.#options.chain.checkpoints === undefined) return delivered
-    const { height } = this.#tree.summary(delivered) ?? this.#tree.tip
-    return this.#tree.summary(height)?.root === delivered && height < this.#tree.tip.height ? undefined : delivered
   }
 
   /** Over the connection that counts, which is closed when nothing comes back. */
@@ -471,7 +434,7 @@ export class HeaderSync {
     const isAskDue = peer.servesHeaders && peer.headersRequest === undefined && nowMs >= peer.askAtMs
     if (this.verification.isRunning && isAskDue) {
       const isTaken = this.#syncPeer !== undefined || isFetching(this.#peers.values())
-      this.#askHeaders(peer, isTaken ? limits.PROBE_HEADER_COUNT : peer.headersPerRequest, nowMs)
+      askAfterTip(this.#asking, { peer, countMax: isTaken ? limits.PROBE_HEADER_COUNT : peer.headersPerRequest, nowMs })
     }
   }
 
@@ -479,8 +442,7 @@ export class HeaderSync {
    * No strike: the network may be slow. Others go first, less is asked next time, and a ping tells whether it lives.
    * Silence does not unsay that more follows, as long as what it sent lately was new: the sync is not done.
    */
-  #stalled(peer: SyncPeer, now: Instant): void {
-    const { monotonicMs: nowMs } = now
+  #stalled(peer: SyncPeer, now: Instant, nowMs = now.monotonicMs): void {
     const others = [...this.#peers.values()].filter((other) => other !== peer && other.servesHeaders)
     const { hasMore } = peer
     peer.headersRequest = undefined

@@ -116,6 +116,9 @@ class Simulation {
     for (const computer of this.world.computers) {
       time.at(this.random.below(5_000), () => computer.start())
     }
+    const { history } = this.chain
+    const [owner] = this.honest()
+    if (history !== undefined) time.at(5_000, () => owner?.post({ type: 'headers-submitted', headers: history }))
     this.repeat({ everyMs: [50, 3_000], untilMs: faultsMs, action: () => this.faults.strike() })
     this.repeat({ everyMs: [1_000, 20_000], untilMs: faultsMs, action: () => this.mineSomewhere() })
     const exchangeFaults = this.startTraffic(faultsMs)

@@ -10,6 +10,8 @@ export interface SimulatedChain {
   readonly chain: Chain
   /** Undefined where blocks are not exchanged. */
   readonly cidOf: CoreOptions['cidOf']
+  /** What was mined before, and one light node brings along; without it all begin at genesis. */
+  readonly history?: Uint8Array
   /** When a simulation begins. */
   readonly unixMs: number
   /** Headers on top of the tree's tip. `nonce` tells them from all others. */
@@ -27,6 +29,21 @@ export interface SimulatedChain {
 }
 
 const MONTH_SECONDS = 30 * 24 * 3_600
+
+/** With a history of this many headers, and a checkpoint at each step of it. */
+export function createCheckpointedToyChain(args: {
+  readonly headerCount: number
+  readonly stepHeaders: number
+}): SimulatedChain {
+  const simulated = createSimulatedToyChain({ isHeadersOnly: true })
+  const tree = simulated.chain.createTree()
+  const history = simulated.mine({ tree, count: args.headerCount, unixMs: 0, nonce: 2 ** 30 })
+  tree.add({ headers: history, index: 0, count: args.headerCount, nowUnixMs: simulated.unixMs })
+  const stepCount = Math.floor(args.headerCount / args.stepHeaders)
+  const heights = Array.from({ length: stepCount }, (_, index) => (index + 1) * args.stepHeaders)
+  const checkpoints = heights.map((height) => tree.summary(height) ?? tree.tip)
+  return { ...simulated, chain: { ...simulated.chain, checkpoints }, history }
+}
 
 /** Its blocks are exchanged, unless it is said that only headers are. */
 export function createSimulatedToyChain(args: { readonly isHeadersOnly?: boolean } = {}): SimulatedChain {
