@@ -113,12 +113,13 @@ export async function writeHeaders(args: {
     }
     const bytes = concatenate(kept === undefined ? commit.pieces : [kept, ...commit.pieces])
     const chunkSizeBytes = HEADERS_PER_CHUNK * headerSizeBytes
-    const requests: Promise<unknown>[] = [transaction.done]
     let index = firstIndex
     for (let at = 0; at < bytes.length; at += chunkSizeBytes, index += 1) {
-      // A copy: a view would be stored with the whole buffer behind it.
-      requests.push(chunks.put(bytes.slice(at, at + chunkSizeBytes), index))
+      // A copy: a view would be stored with the whole buffer behind it. One after the other: a put takes a millisecond or
+      // more of the main thread, and eight at once would be one long task.
+      await chunks.put(bytes.slice(at, at + chunkSizeBytes), index)
     }
+    const requests: Promise<unknown>[] = [transaction.done]
     if (index < chunkCount(headerCount)) requests.push(chunks.delete(IDBKeyRange.lowerBound(index)))
     const after: State = { ...state, headerCount: commit.headerCount, work: commit.work }
     requests.push(transaction.objectStore('state').put(after, 'state'))
