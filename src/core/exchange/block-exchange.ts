@@ -82,7 +82,7 @@ export class BlockExchange {
     }
     this.#asking = new Asking({ context: this.#context, peers: this.#peers })
     this.#storedWants = new StoredWants({ context: this.#context, asking: this.#asking })
-    this.#server = new BlockServer(this.#context)
+    this.#server = new BlockServer(this.#context, options.seed)
     this.#sender = new Sender({ context: this.#context, server: this.#server })
     this.#outlines = new OutlineAsking(options)
     const isServing = this.isEnabled && options.content !== undefined

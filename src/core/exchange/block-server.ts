@@ -8,6 +8,7 @@ import {
   HAVE_ANSWERED_BY_BLOCK_BYTES_MAX,
   LEDGER_WANTS_GUARANTEED,
 } from '../limits.ts'
+import { AbsentIndex } from './absent-index.ts'
 import { AwaitedBlocks } from './awaited-blocks.ts'
 import { prefixOf } from './cid-text.ts'
 import type { ExchangeContext } from './exchange-context.ts'
@@ -34,16 +35,18 @@ export class BlockServer {
   readonly budget: SendBudget = new SendBudget()
   readonly #pool: LedgerPool = { usedCount: 0 }
   readonly #awaited = new AwaitedBlocks<LedgerEntry>()
+  readonly #absentees: AbsentIndex<Ledger<ExchangePeer>>
   #headerPrefix: CidPrefix | undefined
   /** Under way; two a peer. */
   readonly #reads = new Map<LoadId, Read>()
 
-  constructor(context: ExchangeContext) {
+  constructor(context: ExchangeContext, seed: number) {
     this.#context = context
+    this.#absentees = new AbsentIndex(seed)
   }
 
   createLedger(): Ledger<ExchangePeer> {
-    return new Ledger({ pool: this.#pool, awaited: this.#awaited })
+    return new Ledger({ pool: this.#pool, awaited: this.#awaited, absentees: this.#absentees })
   }
 
   // What a peer wants.
@@ -54,19 +57,29 @@ export class BlockServer {
     const { ledger } = peer
     if (isFullWantlist) {
       const kept = new Set(wants.map(({ cid }) => cid))
-      for (const entry of [...ledger.entries()]) if (!kept.has(entry.cid)) this.#remove(entry, nowMs)
+      for (const cid of ledger.cids()) if (!kept.has(cid)) this.#cancelled(peer, cid, nowMs)
     }
-    for (const cid of cancels) {
-      const entry = ledger.get(cid)
-      if (entry === undefined) peer.outbox.dontHaves.delete(cid)
-      else this.#remove(entry, nowMs)
-    }
+    for (const cid of cancels) this.#cancelled(peer, cid, nowMs)
     for (const want of wants) this.#wanted(peer, want)
     this.#context.dirty.add(peer)
   }
 
-  #wanted(peer: ExchangePeer, want: WantEntry): void {
+  #cancelled(peer: ExchangePeer, cid: Cid, nowMs: number): void {
+    const entry = peer.ledger.get(cid)
+    if (entry !== undefined) {
+      this.#remove(entry, nowMs)
+      return
+    }
+    peer.ledger.takePacked(cid)
+    peer.outbox.dontHaves.delete(cid)
+  }
+
+  #wanted(peer: ExchangePeer, wanted: WantEntry): void {
     const { ledger } = peer
+    // It was absent: it is looked for again, as the block itself where it was wanted so before.
+    const packed = ledger.takePacked(wanted.cid)
+    if (packed !== undefined) peer.outbox.dontHaves.delete(wanted.cid)
+    const want = packed?.want === 'block' ? { ...wanted, want: packed.want } : wanted
     const known = ledger.get(want.cid)
     if (known !== undefined) {
       this.#refresh(known, want)
@@ -74,7 +87,8 @@ export class BlockServer {
     }
     if (!ledger.hasRoom) {
       const evicted = ledger.evict(want.priority)
-      if (evicted !== undefined) forgetAnswer(evicted)
+      if (evicted?.entry !== undefined) peer.outbox.haves.delete(evicted.entry)
+      if (evicted !== undefined) peer.outbox.dontHaves.delete(evicted.cid)
       // Whoever gives way hears of it, within reason, and asks elsewhere.
       const refused = evicted ?? want
       const isTold = refused.sendDontHave && peer.outbox.dontHaves.size < LEDGER_WANTS_GUARANTEED
@@ -148,7 +162,7 @@ export class BlockServer {
     this.budget.free(entry.peer, bytes.length)
   }
 
-  #tellAbsent(peer: ExchangePeer, cid: LedgerEntry['cid']): void {
+  #tellAbsent(peer: ExchangePeer, cid: Cid): void {
     peer.outbox.dontHaves.add(cid)
     this.#context.dirty.add(peer)
   }
@@ -160,10 +174,14 @@ export class BlockServer {
     if (entry.sendDontHave) this.#tellAbsent(entry.peer, entry.cid)
   }
 
+  #isForPeer({ id, isRushlight }: ExchangePeer, cid: Cid, sizeBytes: number): boolean {
+    const bytesMax = isRushlight ? BLOCK_BYTES_MAX : EXCHANGE_PACKED_BYTES_MAX
+    return sizeBytes <= bytesMax && this.#context.mayServe(id, cid)
+  }
+
   #present(entry: LedgerEntry, sizeBytes: number): void {
     const { peer } = entry
-    const bytesMax = peer.isRushlight ? BLOCK_BYTES_MAX : EXCHANGE_PACKED_BYTES_MAX
-    if (sizeBytes > bytesMax || !this.#context.mayServe(peer.id, entry.cid)) {
+    if (!this.#isForPeer(peer, entry.cid, sizeBytes)) {
       this.#absent(entry)
       return
     }
@@ -193,6 +211,11 @@ export class BlockServer {
   stored(event: BlocksStored): void {
     for (const { cid, sizeBytes } of event.blocks) {
       for (const entry of this.#awaited.of(cid)) if (!entry.isHeader) this.#present(entry, sizeBytes)
+      for (const ledger of this.#absentees.of(cid)) {
+        if (ledger.owner === undefined || !this.#isForPeer(ledger.owner, cid, sizeBytes)) continue
+        const entry = ledger.unpack(cid)
+        if (entry !== undefined) this.#present(entry, sizeBytes)
+      }
     }
   }
 
@@ -342,8 +365,7 @@ export class BlockServer {
     }
     for (const entry of sending.haves) if (entry.state === 'have') outbox.haves.add(entry)
     for (const cid of sending.dontHaves) {
-      const state = ledger.get(cid)?.state
-      if (state === 'absent') this.#tellAbsent(peer, cid)
+      if (ledger.isAbsent(cid)) this.#tellAbsent(peer, cid)
     }
     this.budget.free(peer, sending.blockBytes)
     this.budget.stopWaiting(peer)
@@ -351,7 +373,7 @@ export class BlockServer {
   }
 
   gone(peer: ExchangePeer, nowMs: number): void {
-    peer.ledger.clear()
+    peer.ledger.end()
     peer.outbox.blocks.clear()
     for (const [load, read] of this.#reads) if (read.peer === peer) this.#reads.delete(load)
     this.budget.free(peer, peer.outstandingBytes)

@@ -50,3 +50,38 @@ export function hashCodeOf(cid: Cid): number | undefined {
 export function entrySizeBytes(cid: Cid): number {
   return ENTRY_BYTES + Math.ceil(cid.length * BYTES_PER_LETTER)
 }
+
+/** Base32 letters in one word of 30 bits, … */
+const LETTERS_PER_WORD = 6
+/** … and words that hold a CID of 37 bytes: a version, a codec of two bytes, a hash function, 32 bytes of digest. */
+export const CID_WORDS = 10
+
+/**
+ * Writes the letters behind the multibase prefix into the words, six in each, and says how many they are. 0 for a text that
+ * is none in base32, or does not fit.
+ */
+export function lettersOf(cid: Cid, words: Int32Array): number {
+  const letterCount = cid.length - 1
+  if (!cid.startsWith('b') || letterCount > words.length * LETTERS_PER_WORD) return 0
+  words.fill(0)
+  for (let index = 0; index < letterCount; index += 1) {
+    const code = cid.charCodeAt(index + 1)
+    const value = code >= LETTER_A ? code - LETTER_A : code - DIGIT_2 + 26
+    if (value < 0 || value > 31) return 0
+    const word = (index / LETTERS_PER_WORD) | 0
+    words[word] = ((words[word] ?? 0) << 5) | value
+  }
+  return letterCount
+}
+
+/** What `lettersOf` has written. */
+export function textOf(words: Int32Array, letterCount: number): Cid {
+  const codes = [98] // b
+  for (let index = 0; index < letterCount; index += 1) {
+    const word = (index / LETTERS_PER_WORD) | 0
+    const lastIndex = Math.min(letterCount, (word + 1) * LETTERS_PER_WORD) - 1
+    const value = ((words[word] ?? 0) >>> (5 * (lastIndex - index))) & 31
+    codes.push(value < 26 ? LETTER_A + value : DIGIT_2 + value - 26)
+  }
+  return String.fromCharCode(...codes) as Cid
+}

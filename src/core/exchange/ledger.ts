@@ -1,20 +1,22 @@
 import { assert } from '../assert.ts'
 import type { Cid } from '../ids.ts'
 import { LEDGER_POOL_WANTS, LEDGER_WANTS_GUARANTEED, LEDGER_WANTS_MAX } from '../limits.ts'
+import type { AbsentIndex } from './absent-index.ts'
 import type { AwaitedBlocks } from './awaited-blocks.ts'
 import type { WantEntry } from './exchange-message.ts'
 import { Heap } from './heap.ts'
+import { PackedWants } from './packed-wants.ts'
 
 export type LedgerState =
   | 'unknown' // nobody looked yet whether it is here
   | 'finding' // the store is looking
-  | 'absent' // it is not here; kept until it comes
+  | 'absent' // it is not here; kept until it comes, packed where it can be
   | 'queued' // it is here and waits for its turn
   | 'have' // it is here, and that is all there is to tell
   | 'loading' // the store is reading it
   | 'loaded' // its bytes wait for the next message
   | 'sending' // in a message on its way
-  | 'gone' // sent, cancelled, evicted, or its peer is gone
+  | 'gone' // sent, cancelled, evicted, packed, or its peer is gone
 
 /** One want of one peer's. */
 export interface LedgerEntry<Peer> {
@@ -36,6 +38,12 @@ export interface LedgerPool {
   usedCount: number
 }
 
+export interface LedgerOptions<Peer> {
+  readonly pool: LedgerPool
+  readonly awaited: AwaitedBlocks<LedgerEntry<Peer>>
+  readonly absentees: AbsentIndex<Ledger<Peer>>
+}
+
 /** Entries of a heap that are over, beside as many that are not. */
 const HEAP_GARBAGE_MIN = 64
 
@@ -47,7 +55,9 @@ export class Ledger<Peer> {
   readonly #pool: LedgerPool
   readonly #awaited: AwaitedBlocks<LedgerEntry<Peer>>
   readonly #present = new Map<Cid, LedgerEntry<Peer>>()
-  /** Oldest first: the first to be evicted. */
+  /** The mass of them: absent, oldest first, the first to be evicted. They have no entry. */
+  readonly #packed: PackedWants<Ledger<Peer>>
+  /** Absent, and not to be packed: headers, and CIDs of unusual length. Oldest first. */
   readonly #absent = new Map<Cid, LedgerEntry<Peer>>()
   /** Found by nobody yet, in the order of arrival. */
   readonly unknown: Set<LedgerEntry<Peer>> = new Set()
@@ -57,14 +67,17 @@ export class Ledger<Peer> {
   /** Lowest priority first; made when the ledger is full for the first time. */
   #lowest: Heap<LedgerEntry<Peer>> | undefined
   #nextOrder = 0
+  /** Undefined until it wants something. */
+  owner: Peer | undefined
 
-  constructor(options: { pool: LedgerPool; awaited: AwaitedBlocks<LedgerEntry<Peer>> }) {
+  constructor(options: LedgerOptions<Peer>) {
     this.#pool = options.pool
     this.#awaited = options.awaited
+    this.#packed = new PackedWants({ index: options.absentees, owner: this })
   }
 
   get size(): number {
-    return this.#present.size + this.#absent.size
+    return this.#present.size + this.#absent.size + this.#packed.size
   }
 
   /** Of blocks that are here and wait for their turn. */
@@ -77,30 +90,43 @@ export class Ledger<Peer> {
     return this.size < LEDGER_WANTS_MAX && this.#pool.usedCount < LEDGER_POOL_WANTS
   }
 
+  /** But for what is packed. */
   get(cid: Cid): LedgerEntry<Peer> | undefined {
     return this.#present.get(cid) ?? this.#absent.get(cid)
   }
 
-  *entries(): IterableIterator<LedgerEntry<Peer>> {
-    yield* this.#present.values()
-    yield* this.#absent.values()
+  isAbsent(cid: Cid): boolean {
+    return this.#absent.has(cid) || this.#packed.has(cid)
+  }
+
+  /** A copy. */
+  cids(): readonly Cid[] {
+    return [...this.#present.keys(), ...this.#absent.keys(), ...this.#packed.cids()]
+  }
+
+  /** What is packed leaves the ledger. */
+  takePacked(cid: Cid): WantEntry | undefined {
+    const taken = this.#packed.take(cid)
+    if (taken !== undefined) this.#shrunk()
+    return taken
+  }
+
+  /** What is packed has an entry again, in the last place. */
+  unpack(cid: Cid): LedgerEntry<Peer> | undefined {
+    const { owner } = this
+    const taken = this.#packed.take(cid)
+    if (owner === undefined || taken === undefined) return undefined
+    const entry = this.#createEntry(owner, taken, { isHeader: false, state: 'absent' })
+    this.#absent.set(cid, entry)
+    return entry
   }
 
   /** Only where there is room. */
-  add(peer: Peer, { cid, priority, want, sendDontHave }: WantEntry, isHeader: boolean): LedgerEntry<Peer> {
+  add(peer: Peer, want: WantEntry, isHeader: boolean): LedgerEntry<Peer> {
+    const { cid } = want
     assert(this.hasRoom && this.get(cid) === undefined, 'a ledger takes what it has room for, once')
-    const order = this.#nextOrder++
-    const entry: LedgerEntry<Peer> = {
-      cid,
-      peer,
-      order,
-      isHeader,
-      priority,
-      want,
-      sendDontHave,
-      sizeBytes: 0,
-      state: 'unknown',
-    }
+    this.owner = peer
+    const entry = this.#createEntry(peer, want, { isHeader, state: 'unknown' })
     if (this.size >= LEDGER_WANTS_GUARANTEED) this.#pool.usedCount += 1
     this.#present.set(cid, entry)
     this.unknown.add(entry)
@@ -110,18 +136,30 @@ export class Ledger<Peer> {
     return entry
   }
 
+  #createEntry(
+    peer: Peer,
+    want: WantEntry,
+    { isHeader, state }: { isHeader: boolean; state: LedgerState },
+  ): LedgerEntry<Peer> {
+    return { ...want, peer, order: this.#nextOrder++, isHeader, sizeBytes: 0, state }
+  }
+
   remove(entry: LedgerEntry<Peer>): void {
     if (entry.state === 'gone') return
     this.#leave(entry)
     entry.state = 'gone'
     this.#present.delete(entry.cid)
     this.#absent.delete(entry.cid)
+    this.#shrunk()
+  }
+
+  #shrunk(): void {
     if (this.size >= LEDGER_WANTS_GUARANTEED) this.#pool.usedCount -= 1
     if (this.size < LEDGER_WANTS_GUARANTEED / 2) this.#lowest = undefined
     this.#compactLowest()
   }
 
-  /** Everything but `gone`, which is `remove`. */
+  /** Everything but `gone`, which is `remove`. What is absent is packed where it can be, and its entry is gone. */
   move(entry: LedgerEntry<Peer>, state: Exclude<LedgerState, 'gone'>): void {
     assert(entry.state !== 'gone', 'what left the ledger does not come back')
     if (entry.state === state) return
@@ -132,14 +170,15 @@ export class Ledger<Peer> {
     if (!wasEvictable && isEvictable(entry)) this.#lowest?.push(entry)
     if (state === 'absent') {
       this.#present.delete(entry.cid)
-      this.#absent.set(entry.cid, entry)
+      if (!entry.isHeader && this.#packed.add(entry)) entry.state = 'gone'
+      else this.#absent.set(entry.cid, entry)
     } else if (wasAbsent) {
       this.#absent.delete(entry.cid)
       this.#present.set(entry.cid, entry)
     }
     this.#compactLowest()
     if (state === 'unknown') this.unknown.add(entry)
-    if (isAwaited(state)) this.#awaited.add(entry)
+    if (isAwaited(entry.state)) this.#awaited.add(entry)
     if (state !== 'queued') return
     this.#queuedCount += 1
     this.#queuedBytes += entry.sizeBytes
@@ -167,15 +206,20 @@ export class Ledger<Peer> {
   }
 
   /** What gives way to a want of this priority: the oldest absent one, or one of a lower priority. Undefined when none does. */
-  evict(priority: number): LedgerEntry<Peer> | undefined {
+  evict(priority: number): (WantEntry & { readonly entry: LedgerEntry<Peer> | undefined }) | undefined {
+    const oldest = this.#packed.takeOldest()
+    if (oldest !== undefined) {
+      this.#shrunk()
+      return { ...oldest, entry: undefined }
+    }
     for (const entry of this.#absent.values()) {
       this.remove(entry)
-      return entry
+      return { ...entry, entry }
     }
     const lowest = this.#lowestPriority()
     if (lowest === undefined || lowest.priority >= priority) return undefined
     this.remove(lowest)
-    return lowest
+    return { ...lowest, entry: lowest }
   }
 
   #lowestPriority(): LedgerEntry<Peer> | undefined {
@@ -196,8 +240,11 @@ export class Ledger<Peer> {
     return heap
   }
 
-  clear(): void {
-    for (const entry of [...this.entries()]) this.remove(entry)
+  /** Its peer is gone. */
+  end(): void {
+    for (const entry of [...this.#present.values(), ...this.#absent.values()]) this.remove(entry)
+    for (const cid of [...this.#packed.cids()]) this.takePacked(cid)
+    this.#packed.end()
   }
 }
 
