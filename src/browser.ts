@@ -55,6 +55,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
       transports,
       rtcConfiguration: options.rtcConfiguration as RtcConfiguration | undefined,
     }),
+    discoversPeers: options.discoverPeers ?? true,
     headerSizeBytes: chain.headerSizeBytes,
     log,
   })

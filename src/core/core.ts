@@ -49,6 +49,8 @@ export interface SyncView {
   /** Ready peers. `hasMore`: it said so in its last answer; it is not elected before `stalledUntilMs`. */
   readonly peers: ReadonlyMap<PeerId, { readonly hasMore: boolean; readonly stalledUntilMs: number }>
   readonly missing: MissingView
+  /** Peers that others told of, and who did. */
+  readonly knownPeers: ReadonlyMap<PeerId, { readonly source: PeerId }>
 }
 
 /** Roots that are wanted now: queued, or owned by a request or by the answer to one. */

@@ -14,7 +14,7 @@ function createKit(peers: readonly string[] = [ADDRESS]): {
   dialled(): string[]
 } {
   const effects: Effect[] = []
-  const dials = new DialSchedule({ peers, random: () => 0.999, effects })
+  const dials = new DialSchedule({ peers, random: () => 0.999, effects, learntFailed: () => {} })
   return {
     dials,
     effects,

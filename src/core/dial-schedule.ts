@@ -8,6 +8,7 @@ import {
   DIAL_BACKOFF_MS_MIN,
   DIAL_TIMEOUT_MS,
   DIALS_AT_ONCE_MAX,
+  OUTBOUND_PEERS_WANTED,
   TARGETS_MAX,
 } from './limits.ts'
 import type { RandomSource } from './random.ts'
@@ -17,6 +18,9 @@ export interface ConnectFailure {
   readonly code: 'undialable-address' | 'peer-refused' | 'wrong-chain'
   readonly detail: string
 }
+
+/** The dial to a learnt peer led nowhere, or that peer is gone. */
+type LearntFailed = (args: { peer: PeerId; nowMs: number; backoffMs: number | undefined }) => void
 
 type Phase =
   | { readonly phase: 'due' }
@@ -33,6 +37,8 @@ interface Target {
   /** Configured addresses are dialled for ever; those of a connect only once it has worked. */
   isKept: boolean
   readonly isConfigured: boolean
+  /** Whom others told of: dialled once, and not kept. Undefined once the app asks for the same address. */
+  learnt: { readonly peer: PeerId; readonly furtherAddresses: readonly string[] } | undefined
   state: Phase
   failureCount: number
   /** Connects of the app that wait for this target. */
@@ -46,19 +52,29 @@ interface Target {
  * 1. A peer that is ready or being dialled is not dialled again by the same target.
  * 2. Every dial ends, by the host's answer or by its deadline.
  * 3. Back-off doubles from 0.5 s to 30 s with jitter; network failures never do more than that.
+ * 4. Peers that others told of come last: none while a few are dialled, none while another is due, and never two in a row
+ *    while another is not reached. So half of all dials at least go to those that the app has named.
  */
 export class DialSchedule {
   /** Bounded by TARGETS_MAX. */
   readonly #targets = new Map<string, Target>()
   readonly #random: RandomSource
   readonly #effects: Effect[]
+  readonly #learntFailed: LearntFailed
   #nextDial = 1
+  #wasLastLearnt = false
 
-  constructor(options: { peers: readonly string[]; random: RandomSource; effects: Effect[] }) {
+  constructor(options: {
+    peers: readonly string[]
+    random: RandomSource
+    effects: Effect[]
+    learntFailed: LearntFailed
+  }) {
     this.#random = options.random
     this.#effects = options.effects
+    this.#learntFailed = options.learntFailed
     for (const address of options.peers.slice(0, TARGETS_MAX)) {
-      this.#targets.set(address, newTarget({ address, isConfigured: true }))
+      this.#targets.set(address, newTarget({ address, isConfigured: true, learnt: undefined }))
     }
   }
 
@@ -69,8 +85,8 @@ export class DialSchedule {
 
   /** True while somebody is being reached who has not failed since the last time it worked. */
   get isDialing(): boolean {
-    for (const { state, failureCount } of this.#targets.values()) {
-      if (failureCount > 0) continue
+    for (const { state, failureCount, learnt } of this.#targets.values()) {
+      if (failureCount > 0 || learnt !== undefined) continue
       if (state.phase === 'due' || state.phase === 'dialing' || state.phase === 'handshaking') return true
     }
     return false
@@ -83,6 +99,44 @@ export class DialSchedule {
       if (state.phase !== 'suspended' && toldDetail !== undefined) return toldDetail
     }
     return undefined
+  }
+
+  /** Fewer peers than wanted were dialled or are being dialled. */
+  get wantsLearnt(): boolean {
+    let activeCount = 0
+    for (const { state } of this.#targets.values()) {
+      if (state.phase === 'dialing' || state.phase === 'handshaking' || state.phase === 'connected') activeCount += 1
+    }
+    return activeCount < OUTBOUND_PEERS_WANTED
+  }
+
+  /** A learnt peer may be dialled now (4). */
+  get hasRoomForLearnt(): boolean {
+    for (const { state, learnt } of this.#targets.values()) {
+      if (learnt !== undefined) continue
+      if (state.phase === 'due') return false
+      if (this.#wasLastLearnt && (state.phase === 'dialing' || state.phase === 'backoff')) return false
+    }
+    return this.wantsLearnt
+  }
+
+  /** Some target leads to this peer. */
+  isAfter(peer: PeerId): boolean {
+    for (const { state, address } of this.#targets.values()) {
+      if (namesPeer(address, peer)) return true
+      if ((state.phase === 'handshaking' || state.phase === 'connected') && state.peer === peer) return true
+    }
+    return false
+  }
+
+  /** Dials a peer that others told of, at once and once; the first address names it. Needs `hasRoomForLearnt`. */
+  dialLearnt(args: { peer: PeerId; addresses: readonly string[]; nowMs: number }): void {
+    const { peer, nowMs } = args
+    const [address, ...furtherAddresses] = args.addresses
+    if (address === undefined) return
+    const target = newTarget({ address, isConfigured: false, learnt: { peer, furtherAddresses } })
+    this.#targets.set(address, target)
+    this.#dial(target, nowMs)
   }
 
   /** When the next target is dialled again, or the next dial is given up; undefined when none waits. */
@@ -121,16 +175,24 @@ export class DialSchedule {
     for (const target of this.#targets.values()) {
       if (roomCount <= 0) return
       if (target.state.phase !== 'due') continue
-      const dial = toDialId(this.#nextDial++)
-      target.state = { phase: 'dialing', dial, deadlineMs: nowMs + DIAL_TIMEOUT_MS + DIAL_ANSWER_GRACE_MS }
-      this.#effects.push({ type: 'dial', dial, address: target.address, timeoutMs: DIAL_TIMEOUT_MS })
+      this.#dial(target, nowMs)
       roomCount -= 1
     }
+  }
+
+  #dial(target: Target, nowMs: number): void {
+    const dial = toDialId(this.#nextDial++)
+    target.state = { phase: 'dialing', dial, deadlineMs: nowMs + DIAL_TIMEOUT_MS + DIAL_ANSWER_GRACE_MS }
+    const { address, learnt } = target
+    const further = learnt && { furtherAddresses: learnt.furtherAddresses }
+    this.#effects.push({ type: 'dial', dial, address, ...further, timeoutMs: DIAL_TIMEOUT_MS })
+    this.#wasLastLearnt = learnt !== undefined
   }
 
   /** An app's connect: any → due, unless it is under way or done already. Returns the ready peer when it is. */
   connect(args: { token: number; address: string; nowMs: number }): PeerId | undefined {
     let target = this.#targets.get(args.address)
+    if (target !== undefined) target.learnt = undefined
     if (target?.state.phase === 'connected') return target.state.peer
     if (target === undefined) {
       if (this.#targets.size >= TARGETS_MAX) {
@@ -138,7 +200,7 @@ export class DialSchedule {
         this.#settle(args.token, { code: 'peer-refused', detail })
         return undefined
       }
-      target = newTarget({ address: args.address, isConfigured: false })
+      target = newTarget({ address: args.address, isConfigured: false, learnt: undefined })
       this.#targets.set(args.address, target)
     }
     target.tokens.push(args.token)
@@ -182,7 +244,7 @@ export class DialSchedule {
       const isSamePeer = state.phase === 'handshaking' ? state.peer === peer : namesPeer(target.address, peer)
       if (!isSamePeer || state.phase === 'suspended' || state.phase === 'dialing') continue
       target.state = { phase: 'connected', peer }
-      target.isKept = true
+      target.isKept = target.learnt === undefined
       target.failureCount = 0
       target.toldDetail = undefined
       for (const token of target.tokens.splice(0)) {
@@ -195,7 +257,8 @@ export class DialSchedule {
   peerGone(args: { peer: PeerId; nowMs: number; backoffMs: number | undefined }): void {
     for (const target of this.#targets.values()) {
       if (target.state.phase !== 'connected' || target.state.peer !== args.peer) continue
-      target.state = this.#backoff({ failureCount: 0, ...args })
+      if (target.learnt === undefined) target.state = this.#backoff({ failureCount: 0, ...args })
+      else this.#forgetLearnt(target, args)
     }
   }
 
@@ -269,6 +332,7 @@ export class DialSchedule {
 
   #fail(target: Target, failure: ConnectFailure, nowMs: number, backoffMs?: number): void {
     for (const token of target.tokens.splice(0)) this.#settle(token, failure)
+    if (target.learnt !== undefined) return this.#forgetLearnt(target, { nowMs, backoffMs })
     if (!target.isKept) {
       this.#targets.delete(target.address)
       return
@@ -282,6 +346,11 @@ export class DialSchedule {
     }
     target.failureCount += 1
     target.state = this.#backoff({ failureCount: target.failureCount, backoffMs, nowMs })
+  }
+
+  #forgetLearnt(target: Target, args: { nowMs: number; backoffMs: number | undefined }): void {
+    this.#targets.delete(target.address)
+    if (target.learnt !== undefined) this.#learntFailed({ ...args, peer: target.learnt.peer })
   }
 
   #backoff(args: { failureCount: number; backoffMs: number | undefined; nowMs: number }): Phase {
@@ -301,7 +370,7 @@ export class DialSchedule {
   }
 }
 
-function newTarget(options: { address: string; isConfigured: boolean }): Target {
+function newTarget(options: Pick<Target, 'address' | 'isConfigured' | 'learnt'>): Target {
   return {
     ...options,
     isKept: options.isConfigured,

@@ -14,6 +14,8 @@ export interface Dial {
   readonly type: 'dial'
   readonly dial: DialId
   readonly address: string
+  /** Of a peer that others told of: its further addresses, maybe none. Undefined for what was configured or asked for. */
+  readonly furtherAddresses?: readonly string[]
   readonly timeoutMs: number
 }
 

@@ -5,7 +5,7 @@
 import type { ExchangeAppEvent, ExchangeHostEvent, ExchangeStoreEvent } from './exchange/exchange-event.ts'
 import type { Misbehaviour, NetworkFailure } from './failure.ts'
 import type { ConnectionId, DialId, PeerId, RequestId } from './ids.ts'
-import type { NodeInfo, SyncMessage } from './message.ts'
+import type { NodeInfo, PeerRecord, Road, SyncMessage } from './message.ts'
 
 // From a host: connections. `connection-opened` comes before anything else of that connection, `connection-closed` last,
 // once each; the host makes sure of it, whatever its library emits.
@@ -99,6 +99,14 @@ export interface PeerMisbehaved {
   readonly connection: ConnectionId
   readonly misbehaviour: Misbehaviour
   readonly detail: string
+}
+
+/** Where others reach us, and what we can dial, at first and whenever it changes. Before it nobody is asked for peers. */
+export interface OwnRecordChanged {
+  readonly type: 'own-record-changed'
+  /** Undefined where we were never to be reached. */
+  readonly record: PeerRecord | undefined
+  readonly roads: readonly Road[]
 }
 
 // From a store.
@@ -212,6 +220,7 @@ export type HostEvent =
   | MessageReceived
   | SyncStreamFailed
   | PeerMisbehaved
+  | OwnRecordChanged
   | ExchangeHostEvent
 
 export type StoreEvent =

@@ -16,6 +16,7 @@ export type Misbehaviour =
   | 'unlinked-headers' // an answer whose headers do not follow one another or what was asked
   | 'unasked' // an answer to nothing, or more than was asked for
   | 'flood' // more unconnected announcements than the limit
+  | 'invalid-peer-record' // a record that its subject did not sign
   | 'wrong-chain' // another chain or another genesis
   | 'invalid-outline' // an outline that does not fit its header
   | 'invalid-block' // a whole block that is not what its header commits to

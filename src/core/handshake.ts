@@ -1,5 +1,6 @@
 import type { Chain, HeaderTree } from './chain.ts'
 import type { RequestId } from './ids.ts'
+import { PEER_RECORD_BYTES_MAX } from './limits.ts'
 import type { NodeInfo, SyncMessage } from './message.ts'
 
 /**
@@ -30,7 +31,7 @@ export function ownNodeInfo(args: {
     chain: args.chain.id,
     genesis: args.chain.genesis,
     head: { height, root, work },
-    serves: args.servesOutlines ? ['headers', 'ancestors', 'outlines'] : ['headers', 'ancestors'],
+    serves: ['headers', 'ancestors', 'peers', ...(args.servesOutlines ? (['outlines'] as const) : [])],
     agent: args.agent,
   }
 }
@@ -48,6 +49,7 @@ export function judgeNodeInfo(info: NodeInfo, chain: Chain): string | undefined 
 export function messageSizeBytes(message: SyncMessage): number {
   const FIXED_BYTES = 128
   const ROOT_BYTES = 64
+  const PEER_RECORD_BYTES = 2 * PEER_RECORD_BYTES_MAX
   switch (message.type) {
     case 'headers':
     case 'announce':
@@ -60,6 +62,9 @@ export function messageSizeBytes(message: SyncMessage): number {
       return FIXED_BYTES + ROOT_BYTES * (message.roots.length + message.known.length)
     case 'block-outline':
       return FIXED_BYTES + message.bytes.length
+    case 'get-peers':
+    case 'peers':
+      return FIXED_BYTES + message.records.length * PEER_RECORD_BYTES
     case 'get-block-outline':
     case 'ping':
     case 'pong':

@@ -8,6 +8,7 @@ import { BlockExchange, isOutlineMessage } from './exchange/block-exchange.ts'
 import type { HeaderTree } from './chain.ts'
 import { judgeNodeInfo, ownNodeInfo } from './handshake.ts'
 import type { Instant } from './instant.ts'
+import { isPeersMessage, PeerDiscovery } from './peer-discovery.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
 import type { PeerNotice } from './peer-notice.ts'
 import { createRandomSource } from './random.ts'
@@ -32,6 +33,7 @@ class Core implements LightNodeCore {
   readonly #dials: DialSchedule
   readonly #lifecycle: PeerLifecycle
   readonly #sync: HeaderSync
+  readonly #discovery: PeerDiscovery
   readonly #exchange: BlockExchange
   #status: Status = 'starting'
   #statusReason = 'opening the store'
@@ -44,7 +46,9 @@ class Core implements LightNodeCore {
     const effects = this.#effects
     const servesOutlines = chain.content !== undefined && options.cidOf !== undefined
     this.tree = chain.createTree()
-    this.#dials = new DialSchedule({ peers: options.peers, random: createRandomSource(options.seed), effects })
+    const random = createRandomSource(options.seed)
+    const learntFailed = (args: Parameters<PeerDiscovery['dialFailed']>[0]): void => this.#discovery.dialFailed(args)
+    this.#dials = new DialSchedule({ peers: options.peers, random, effects, learntFailed })
     this.#lifecycle = new PeerLifecycle({
       ownPeer,
       maxPeers,
@@ -62,6 +66,16 @@ class Core implements LightNodeCore {
       connectionOf: (peer) => this.#lifecycle.primaryConnection(peer)?.id,
       misbehaved: (args) => this.#lifecycle.misbehaved(args),
       unresponsive: (connection, nowMs) => this.#lifecycle.unresponsive(connection, nowMs),
+    })
+    this.#discovery = new PeerDiscovery({
+      ownPeer,
+      // Of its own, so that nobody who tells of peers moves anything else.
+      random: createRandomSource(options.seed + 1),
+      effects,
+      dials: this.#dials,
+      connectionOf: (peer) => this.#lifecycle.primaryConnection(peer),
+      hasRoom: () => this.#lifecycle.readyCount < maxPeers,
+      misbehaved: (args) => this.#lifecycle.misbehaved(args),
     })
     this.#exchange = new BlockExchange({
       tree: this.tree,
@@ -131,11 +145,14 @@ class Core implements LightNodeCore {
       case 'connect-cancelled':
         return this.#dials.cancelConnect(event.token)
       case 'disconnect-requested':
+        this.#discovery.disconnected(event.peer)
         return lifecycle.disconnect(event.peer, nowMs)
       case 'clock-jumped':
         return this.#clockJumped(event.aheadMs, nowMs)
       case 'network-online':
         return this.#dials.retryNow(nowMs)
+      case 'own-record-changed':
+        return this.#discovery.ownRecordChanged(event)
       case 'stop-requested':
         return this.#stop(now)
       case 'exchange-received':
@@ -170,6 +187,7 @@ class Core implements LightNodeCore {
     const { peer } = connection
     if (event.type === 'sync-stream-failed') {
       this.#exchange.syncConnectionFailed(peer, connection.id, nowMs)
+      this.#discovery.connectionFailed(connection.id)
       this.#sync.streamFailed({ peer, connection: connection.id, nowMs })
       return
     }
@@ -206,6 +224,7 @@ class Core implements LightNodeCore {
     this.#drainNotices(now)
     this.#dials.handleTimeout(now.monotonicMs)
     this.#sync.handleTimeout(now)
+    this.#discovery.handleTimeout()
     // Whoever did not answer sync's ping is gone for the exchange too.
     this.#drainNotices(now)
     this.#exchange.handleTimeout(now)
@@ -218,6 +237,7 @@ class Core implements LightNodeCore {
       this.#lifecycle.nextTimeout() ?? Infinity,
       this.#dials.nextTimeout() ?? Infinity,
       this.#sync.nextTimeout() ?? Infinity,
+      this.#discovery.nextTimeout(),
       this.#exchange.nextTimeout(),
     )
     return next === Infinity ? undefined : next
@@ -236,7 +256,10 @@ class Core implements LightNodeCore {
   #endStep(now: Instant): readonly Effect[] {
     this.#drainNotices(now)
     if (!this.#isStopped) {
-      if (this.#sync.verification.stored.phase !== 'opening') this.#dials.dialDue(now.monotonicMs)
+      if (this.#sync.verification.stored.phase !== 'opening') {
+        this.#dials.dialDue(now.monotonicMs)
+        this.#discovery.settle(now.monotonicMs)
+      }
       this.#sync.settle(now)
       this.#exchange.settle(now)
     }
@@ -253,12 +276,14 @@ class Core implements LightNodeCore {
           this.#hadPeer = true
           this.#effects.push({ type: `peer-${type}`, peer, generation, agent: info.agent })
           this.#sync.peerReady({ peer, info, nowMs: now.monotonicMs })
+          this.#discovery.peerReady({ peer, info, nowMs: now.monotonicMs })
           this.#exchange.peerReady({ peer, info, nowMs: now.monotonicMs })
           break
         }
         case 'gone': {
           const { type, peer, generation, reason } = notice
           this.#sync.peerGone(peer, now.monotonicMs)
+          this.#discovery.peerGone(peer)
           this.#exchange.peerGone(peer, now.monotonicMs)
           this.#effects.push({ type: `peer-${type}`, peer, generation, reason })
           break
@@ -269,6 +294,7 @@ class Core implements LightNodeCore {
         case 'connection-lost':
           this.#sync.connectionLost({ ...notice, againMs: now.monotonicMs })
           this.#exchange.syncConnectionFailed(notice.peer, notice.connection, now.monotonicMs)
+          this.#discovery.connectionFailed(notice.connection)
           break
         case 'exchange-joined':
           this.#exchange.joined({ ...notice, nowMs: now.monotonicMs })
@@ -286,9 +312,11 @@ class Core implements LightNodeCore {
   }
 
   #message(notice: Extract<PeerNotice, { type: 'message' }>, now: Instant): void {
-    if (this.#lifecycle.connection(notice.connection) === undefined) return
-    const { message } = notice
-    if (isOutlineMessage(message)) this.#exchange.message({ ...notice, message, nowMs: now.monotonicMs })
+    const connection = this.#lifecycle.connection(notice.connection)
+    if (connection === undefined) return
+    const { peer, message } = notice
+    if (isPeersMessage(message)) this.#discovery.message({ peer, connection, message, nowMs: now.monotonicMs })
+    else if (isOutlineMessage(message)) this.#exchange.message({ ...notice, message, nowMs: now.monotonicMs })
     else this.#sync.message({ ...notice, message, now })
   }
 
@@ -342,7 +370,7 @@ class Core implements LightNodeCore {
 
   syncView(): SyncView {
     const { syncPeer, peers, missing, verification } = this.#sync
-    return { isRunning: verification.isRunning, syncPeer, peers, missing }
+    return { isRunning: verification.isRunning, syncPeer, peers, missing, knownPeers: this.#discovery.known }
   }
 
   exchangeView(): ExchangeView {

@@ -49,6 +49,34 @@ export const DIALS_AT_ONCE_MAX = 8
 /** Addresses to keep connected, configured or asked for by the app. */
 export const TARGETS_MAX = 256
 
+// Peers that others tell of
+
+/** Outbound peers, dialled or dialling, from which on no learnt one is dialled: a few that do not know of each other. */
+export const OUTBOUND_PEERS_WANTED = 4
+/** Records in one answer. */
+export const PEER_RECORDS_PER_MESSAGE_MAX = 8
+/** One signed record: eight addresses of a gateway with two certificate hashes each, and room. */
+export const PEER_RECORD_BYTES_MAX = 1_024
+export const PEER_RECORD_ADDRESSES_MAX = 8
+/** Records kept: a quarter of a megabyte. */
+export const PEER_RECORDS_MAX = 256
+/** A quarter: four liars are needed to fill the table, and each is dialled no more often than anybody else. */
+export const PEER_RECORDS_PER_SOURCE_MAX: number = PEER_RECORDS_MAX / 4
+/** A tab is closed, a gateway's certificates change: what was not told again for so long is of no use. */
+export const PEER_RECORD_LIFETIME_MS: number = 2 * 60 * 60_000
+/** Ready peers that are asked, of those that dialled us; as many again of those that we dialled. */
+export const PEERS_ASKED_MAX = 8
+/** A peer is asked again after this while we have too few, … */
+export const ASK_PEERS_INTERVAL_MS_MIN = 30_000
+/** … and after this when we have not. */
+export const ASK_PEERS_INTERVAL_MS_MAX: number = 10 * 60_000
+/** A learnt peer that was not reached is left alone for twice as long every time, … */
+export const LEARNT_BACKOFF_MS_MIN = 1_000
+/** … up to this. */
+export const LEARNT_BACKOFF_MS_MAX: number = 10 * 60_000
+/** Request numbers from here on, and below outlines', are for peers' records. */
+export const PEERS_REQUEST_FIRST: number = 2 ** 30
+
 // Strikes
 
 /** A struck peer is disconnected; at this many it is banned. */

@@ -1,4 +1,4 @@
-import type { RequestId, Root } from './ids.ts'
+import type { PeerId, RequestId, Root } from './ids.ts'
 
 /** What a peer says of its own head. It orders candidates and is shown; it is never believed. */
 export interface ClaimedHead {
@@ -8,7 +8,7 @@ export interface ClaimedHead {
 }
 
 /** What a peer says it can be asked for. Names that we do not know are kept out by the decoder. */
-export type Service = 'headers' | 'ancestors' | 'outlines'
+export type Service = 'headers' | 'ancestors' | 'outlines' | 'peers'
 
 /**
  * What two light nodes tell each other in a handshake. Believed for the connection that it came on only.
@@ -87,6 +87,39 @@ export interface BlockOutline {
   readonly bytes: Uint8Array
 }
 
+/** What carries an address's bytes, as a peer names what it can dial. `wss` is WebSockets with TLS. */
+export type Road = 'tcp' | 'ws' | 'wss' | 'webtransport' | 'webrtc-direct' | 'webrtc'
+
+/**
+ * Where a peer says that it can be reached, signed by it: whoever passes it on can change nothing. The host has checked the
+ * signature, and that it is `peer`'s.
+ */
+export interface PeerRecord {
+  readonly peer: PeerId
+  /** Grows with every change. */
+  readonly sequence: number
+  /** Multiaddrs that end in the peer, `PEER_RECORD_ADDRESSES_MAX` at most; none while it cannot be reached. */
+  readonly addresses: readonly string[]
+  /** All of it as it was signed, `PEER_RECORD_BYTES_MAX` at most. */
+  readonly envelope: Uint8Array
+}
+
+/** Whom do you know that I can dial? The asker's own record, if it has one, is for others that ask. */
+export interface GetPeers {
+  readonly type: 'get-peers'
+  readonly request: RequestId
+  readonly roads: readonly Road[]
+  /** One or none. */
+  readonly records: readonly PeerRecord[]
+}
+
+/** `PEER_RECORDS_PER_MESSAGE_MAX` at most. */
+export interface Peers {
+  readonly type: 'peers'
+  readonly request: RequestId
+  readonly records: readonly PeerRecord[]
+}
+
 /** Measures latency and shows that the other side still turns. */
 export interface Ping {
   readonly type: 'ping'
@@ -109,5 +142,5 @@ export type SyncRequest = GetHeaders | GetAncestors | Ping
 export type SyncResponse = Headers | Ancestors | Pong | Refused
 /** What header sync says. */
 export type HeaderMessage = SyncRequest | SyncResponse | Announce
-/** Everything that goes over the sync stream; outlines are block exchange's. */
-export type SyncMessage = HeaderMessage | GetBlockOutline | BlockOutline
+/** Everything that goes over the sync stream; outlines are block exchange's, peers are discovery's. */
+export type SyncMessage = HeaderMessage | GetBlockOutline | BlockOutline | GetPeers | Peers

@@ -38,7 +38,7 @@ interface Kit {
 function createKit(options: { maxPeers?: number } = {}): Kit {
   const effects: Effect[] = []
   const notices: PeerNotice[] = []
-  const dials = new DialSchedule({ peers: [], random: () => 0, effects })
+  const dials = new DialSchedule({ peers: [], random: () => 0, effects, learntFailed: () => {} })
   const lifecycle = new PeerLifecycle({
     ownPeer: OWN,
     maxPeers: options.maxPeers ?? 8,

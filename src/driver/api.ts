@@ -39,6 +39,8 @@ export interface LightNodeOptions {
   readonly rtcConfiguration?: unknown
   /** Ready peers at most. Default: 32 in a tab, 256 in Node.js. */
   readonly maxPeers?: number
+  /** Peers are asked for others and told where we are; those learnt are dialled when `peers` are too few. Default: true. */
+  readonly discoverPeers?: boolean
   readonly logger?: Log
   /**
    * Takes every line of a recording of all that happens to this light node, from its first event on: with it the run can

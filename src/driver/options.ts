@@ -10,6 +10,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof LightNodeOptions>([
   'transports',
   'rtcConfiguration',
   'maxPeers',
+  'discoverPeers',
   'logger',
   'record',
   'debug',
@@ -28,7 +29,7 @@ export function checkOptions(args: {
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.has(name)) fail(name, `one of ${[...OPTION_NAMES].join(', ')}`, name)
   }
-  const { chain, peers, maxPeers, logger, debug } = options
+  const { chain, peers, maxPeers, logger } = options
   const isChain = typeof chain === 'object' && chain !== null && typeof chain.createTree === 'function'
   if (!isChain) fail('chain', "a chain, as bitcoin('mainnet') from rushlight/bitcoin", chain)
   if (!Array.isArray(peers)) fail('peers', 'a list of multiaddrs and gateway URLs (it may be empty)', peers)
@@ -45,7 +46,10 @@ export function checkOptions(args: {
     fail('blockStoreBytesMax', 'a whole number of bytes', blockStoreBytesMax)
   }
   if (logger !== undefined && typeof logger !== 'function') fail('logger', 'a function (event, fields)', logger)
-  if (debug !== undefined && typeof debug !== 'boolean') fail('debug', 'true or false', debug)
+  for (const name of ['debug', 'discoverPeers'] as const) {
+    const { [name]: flag } = options
+    if (flag !== undefined && typeof flag !== 'boolean') fail(name, 'true or false', flag)
+  }
   const { transports: chosen = [] } = options
   const known = `a list, some of ${transports.join(', ')} on this platform`
   if (!Array.isArray(chosen)) fail('transports', known, chosen)

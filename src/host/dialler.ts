@@ -3,17 +3,14 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Dial } from '../core/effect.ts'
 import type { DialFailed, DialSucceeded } from '../core/event.ts'
 import { toConnectionId, toPeerId, type DialId } from '../core/ids.ts'
+import { DialCandidates, hintOf } from './dial-candidates.ts'
 import { raceAttempts } from './dial-race.ts'
 import { DialProblem, dialProblemOf } from './dial-problem.ts'
 import { isGatewayUrl, resolveGateway } from './gateway.ts'
 import type { Libp2pCore } from './libp2p-core.ts'
-import { pageHint } from './page-hint.ts'
 import { peerOf } from './remote-address.ts'
 
-/**
- * The next address is tried beside one that takes longer. A gateway's own WebSocket comes first: measured in Chromium, from the
- * dial to the verified head of 10,237 headers, medians of three were 0.41 s, WebTransport 0.45 s, WebRTC-Direct 0.75 s.
- */
+/** The next address is tried beside one that takes longer. */
 const HEAD_START_MS = 500
 /** One address of several may cost this much of a dial's time; the last one gets what is left. */
 const CANDIDATE_TIMEOUT_MS = 5_000
@@ -33,6 +30,7 @@ export class Dialler {
   /** What the running dials try just now, one address each. */
   readonly #trying = new Set<Multiaddr>()
   readonly #claimed = new WeakSet<Connection>()
+  readonly #candidates: DialCandidates
   #onIdle: () => void = () => {}
 
   constructor(args: {
@@ -43,13 +41,14 @@ export class Dialler {
     readonly close: (connection: Connection) => void
   }) {
     this.#libp2p = args.libp2p
+    this.#candidates = new DialCandidates(args.libp2p)
     this.#post = args.post
     this.#sawOpen = args.sawOpen
     this.#connections = args.connections
     this.#close = args.close
   }
 
-  async dial({ dial, address, timeoutMs }: Dial): Promise<void> {
+  async dial({ dial, address, furtherAddresses, timeoutMs }: Dial): Promise<void> {
     const controller = new AbortController()
     const { signal } = controller
     this.#running.set(dial, controller)
@@ -58,7 +57,7 @@ export class Dialler {
     }, timeoutMs)
     let event: DialEvent
     try {
-      const connection = await this.#connect(address, { signal, timeoutMs })
+      const connection = await this.#connect(address, { furtherAddresses, signal, timeoutMs })
       if (!this.#sawOpen(connection)) throw new DialProblem('closed', `${address} hung up at once`)
       const peer = toPeerId(connection.remotePeer.toString())
       event = { type: 'dial-succeeded', dial, connection: toConnectionId(connection.id), peer }
@@ -98,12 +97,17 @@ export class Dialler {
 
   async #connect(
     address: string,
-    limits: { readonly signal: AbortSignal; readonly timeoutMs: number },
+    limits: {
+      readonly furtherAddresses: readonly string[] | undefined
+      readonly signal: AbortSignal
+      readonly timeoutMs: number
+    },
   ): Promise<Connection> {
-    const { peer, addresses } = isGatewayUrl(address)
+    const found = isGatewayUrl(address)
       ? await resolveGateway(address, limits.signal)
-      : { peer: undefined, addresses: [parseMultiaddr(address)] }
-    const named = peer ?? (addresses[0] === undefined ? undefined : peerOf(addresses[0]))
+      : { peer: undefined, addresses: [address, ...(limits.furtherAddresses ?? [])].map(parseMultiaddr) }
+    const addresses = await this.#candidates.choose(found.addresses)
+    const named = found.peer ?? (addresses[0] === undefined ? undefined : peerOf(addresses[0]))
     if (named === this.#libp2p.peerId.toString()) throw new DialProblem('refused', `${address} is our own address`)
 
     // To a peer that is connected already, and not by a relay alone, libp2p answers with that connection.
@@ -148,8 +152,11 @@ export class Dialler {
       const connection = await this.#libp2p.dial(address, { signal: attempt.signal })
       // In the same turn as it is no longer tried: another dial that ends now must not find it unclaimed.
       this.#claimed.add(connection)
+      this.#candidates.reached(address)
       return connection
     } catch (error) {
+      // That another one won says nothing of this one.
+      if (!signal.aborted) this.#candidates.failed(address)
       attempt.signal.throwIfAborted()
       throw error
     } finally {
@@ -181,9 +188,6 @@ function parseMultiaddr(address: string): Multiaddr {
 
 function withHint(problem: DialProblem, address: Multiaddr): DialProblem {
   if (problem.failure !== 'unreachable' && problem.failure !== 'timeout') return problem
-  const components = address.getComponents()
-  const host = components[0]?.value ?? ''
-  const isSecure = components.some(({ name }) => name === 'tls' || name === 'wss' || name.startsWith('web'))
-  const hint = pageHint({ host, isSecure })
+  const hint = hintOf(address)
   return hint === '' ? problem : new DialProblem(problem.failure, `${problem.message}${hint}`, { cause: problem })
 }

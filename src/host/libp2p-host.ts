@@ -1,6 +1,6 @@
 import { noise } from '@libp2p/noise'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
-import type { Connection, IdentifyResult, Stream } from '@libp2p/interface'
+import type { Connection, IdentifyResult, PrivateKey, Stream } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { HostEffect } from '../core/effect.ts'
@@ -15,6 +15,7 @@ import { BITSWAP_PROTOCOL, OUTBOUND_EXCHANGE_STREAMS_MAX } from './exchange-outb
 import { HANDSHAKE_PROTOCOL, INBOUND_HANDSHAKES_PER_CONNECTION_MAX } from './handshakes.ts'
 import { HostError, type Host, type HostSink, type Traffic } from './host.ts'
 import type { CreateLibp2p, Libp2pCore, Libp2pParts, Libp2pTransports } from './libp2p-core.ts'
+import { OwnRecord } from './own-record.ts'
 import { PeerLink } from './peer-link.ts'
 import { transportName } from './remote-address.ts'
 import { INBOUND_SYNC_STREAMS_MAX, SYNC_PROTOCOL } from './sync-link.ts'
@@ -40,6 +41,8 @@ export interface Libp2pHostOptions {
   readonly services?: Libp2pParts['services']
   /** As `createPrivateKey` made it; without it a fresh one for this run. */
   readonly privateKey?: Uint8Array
+  /** Signed, others are told where we are, and asked for those that they know. */
+  readonly discoversPeers?: boolean
   /** Of the chain whose messages are carried. */
   readonly headerSizeBytes: number
   /** For tests: how long a stranger may take to ask, and we to answer. */
@@ -48,7 +51,10 @@ export interface Libp2pHostOptions {
 }
 
 /** What is left to say once there is a libp2p. */
-type AdapterOptions = Pick<Libp2pHostOptions, 'headerSizeBytes' | 'handshakeTimeoutMs' | 'listen' | 'log'>
+interface AdapterOptions extends Pick<Libp2pHostOptions, 'headerSizeBytes' | 'handshakeTimeoutMs' | 'listen' | 'log'> {
+  /** To sign our own record with: without it others are not told of us, nor asked for others. */
+  readonly key?: PrivateKey | undefined
+}
 
 /** A new Ed25519 key, as a libp2p protobuf private key. */
 export async function createPrivateKey(): Promise<Uint8Array> {
@@ -58,7 +64,12 @@ export async function createPrivateKey(): Promise<Uint8Array> {
 /** Rejects with `HostError('invalid-address')` when an address to listen on or to announce is none. */
 export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Host> {
   for (const address of [...(options.listen ?? []), ...(options.announce ?? [])]) assertMultiaddr(address)
-  return hostOver(await makeLibp2p(options), options)
+  const { privateKey: encoded } = options
+  const privateKey = encoded === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(encoded)
+  return hostOver(await makeLibp2p(options, privateKey), {
+    ...options,
+    key: options.discoversPeers === true ? privateKey : undefined,
+  })
 }
 
 /** A host over a libp2p that is not started yet: tests hand in one that misbehaves or negotiates otherwise. */
@@ -74,10 +85,10 @@ function assertMultiaddr(address: string): void {
   }
 }
 
-async function makeLibp2p(options: Libp2pHostOptions): Promise<Libp2pCore> {
-  const { createLibp2p, privateKey, transports, listen = [], announce = [], services = [] } = options
+async function makeLibp2p(options: Libp2pHostOptions, privateKey: PrivateKey): Promise<Libp2pCore> {
+  const { createLibp2p, transports, listen = [], announce = [], services = [] } = options
   return createLibp2p({
-    privateKey: privateKey === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(privateKey),
+    privateKey,
     userAgent: 'rushlight',
     listen,
     announce,
@@ -106,6 +117,7 @@ class Libp2pHost implements Host {
   #timer: ReturnType<typeof setInterval> | undefined
   #tickCount = 0
   #isReconciling = false
+  #ownRecord: OwnRecord | undefined
 
   constructor(options: AdapterOptions, libp2p: Libp2pCore) {
     this.#options = options
@@ -159,6 +171,8 @@ class Libp2pHost implements Host {
     } catch (cause) {
       throw new HostError('listen-failed', listenFailure(cause, this.#options.listen ?? []), { cause })
     }
+    const { key } = this.#options
+    if (key !== undefined) this.#ownRecord = new OwnRecord({ libp2p, key, post: (event) => sink.post(event) })
     this.#reconcile()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     // In Node.js a listener keeps the process alive, not this; in a tab a timer is a number.
@@ -276,6 +290,7 @@ class Libp2pHost implements Host {
 
   #reconcile(): void {
     this.#table.reconcile(this.#libp2p.getConnections())
+    this.#ownRecord?.update(this.addresses)
     this.#dialler.closeUnclaimed()
   }
 

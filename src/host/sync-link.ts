@@ -1,10 +1,11 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { MessageReceived, PeerMisbehaved, SyncStreamFailed } from '../core/event.ts'
 import type { ConnectionId, RequestId } from '../core/ids.ts'
-import type { SyncMessage } from '../core/message.ts'
-import { decodeSyncMessage, encodeSyncMessage, syncMessageBytesMax } from '../wire/sync-message.ts'
-import { undecodable } from '../wire/wire-error.ts'
+import type { PeerRecord, SyncMessage } from '../core/message.ts'
+import { decodeSyncMessage, encodeSyncMessage, syncMessageBytesMax, type SealedMessage } from '../wire/sync-message.ts'
+import { undecodable, WireError } from '../wire/wire-error.ts'
 import { FrameStream, STALLED_TICKS_MAX, STREAM_QUEUE_BYTES_MAX, type StreamEnd } from './frame-stream.ts'
+import { openPeerRecord } from './peer-records.ts'
 import { failureOf } from './stream-failure.ts'
 
 export const SYNC_PROTOCOL = '/rushlight/sync/1.0.0'
@@ -14,6 +15,8 @@ export const INBOUND_SYNC_STREAMS_MAX = 4
 const UNDRAINED_ANSWER_BYTES_MAX: number = 1024 * 1024
 /** Requests read and not answered yet: with the bytes above they stay within `STREAM_QUEUE_BYTES_MAX`. */
 const UNANSWERED_REQUESTS_MAX = 4
+/** Requests for peers a second: each may cost the check of a signature, and an honest peer has no use for more. */
+const PEERS_REQUESTS_PER_TICK_MAX = 4
 /** A stream that is not open after this is none: as long as libp2p itself gives the remote's side. */
 const OPEN_TIMEOUT_MS = 10_000
 
@@ -24,6 +27,8 @@ type Inbound = {
   /** Set while the reader waits for room. */
   wake: (() => void) | undefined
 }
+
+type Answer = Extract<SyncMessage, { type: 'headers' | 'ancestors' | 'block-outline' | 'peers' | 'pong' | 'refused' }>
 
 type Outbound =
   | { readonly phase: 'opening'; readonly payloads: Uint8Array[]; readonly opening: AbortController }
@@ -42,6 +47,7 @@ export class SyncLink {
   #outbound: Outbound | undefined
   #inbound: Inbound | undefined
   #isEnded = false
+  #peersRequestCount = 0
   #endedBytesIn = 0
   #endedBytesOut = 0
 
@@ -78,6 +84,7 @@ export class SyncLink {
       case 'headers':
       case 'ancestors':
       case 'block-outline':
+      case 'peers':
       case 'pong':
       case 'refused':
         return this.#answer(message)
@@ -110,6 +117,7 @@ export class SyncLink {
 
   /** Once a second. */
   tick(): void {
+    this.#peersRequestCount = 0
     for (const frames of this.#streams) frames.tick()
     const inbound = this.#inbound
     if (inbound === undefined) return
@@ -128,9 +136,7 @@ export class SyncLink {
     for (const frames of this.#streams) frames.abort({ type: 'closed' })
   }
 
-  #answer(
-    message: Extract<SyncMessage, { type: 'headers' | 'ancestors' | 'block-outline' | 'pong' | 'refused' }>,
-  ): void {
+  #answer(message: Answer): void {
     const inbound = this.#inbound
     // The stream that asked is gone: the answer has nowhere to go, and would be unasked on another.
     if (inbound === undefined || !inbound.unanswered.delete(message.request)) return
@@ -149,13 +155,15 @@ export class SyncLink {
       case 'get-headers':
       case 'get-ancestors':
       case 'get-block-outline':
+      case 'get-peers':
       case 'ping':
         // One number for many would slip past the bound on requests that wait.
         if (inbound.unanswered.has(message.request)) {
           throw undecodable('a request number that is not in use', String(message.request))
         }
         inbound.unanswered.set(message.request, 0)
-        await this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
+        if (message.type === 'get-peers') await this.#takePeersRequest(message, payload.length)
+        else await this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
         break
       case 'announce':
         await this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
@@ -167,6 +175,33 @@ export class SyncLink {
       await new Promise<void>((resolve) => (inbound.wake = resolve))
       inbound.wake = undefined
     }
+  }
+
+  #takePeersRequest(message: SealedMessage, sizeBytes: number): Promise<void> | void {
+    this.#peersRequestCount += 1
+    if (this.#peersRequestCount <= PEERS_REQUESTS_PER_TICK_MAX) return this.#offerOpened(message, sizeBytes)
+    this.#answer({ type: 'refused', request: message.request, reason: 'busy' })
+  }
+
+  /** The records that their subjects have signed go on; one that its subject has not is told once, and loses itself only. */
+  async #offerOpened({ envelopes, ...message }: SealedMessage, sizeBytes: number): Promise<void> {
+    const records: PeerRecord[] = []
+    let problem: string | undefined
+    for (const envelope of envelopes) {
+      try {
+        records.push(await openPeerRecord(envelope))
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error
+        problem = error.message
+      }
+    }
+    if (this.#isEnded) return
+    await this.#offer({ type: 'message-received', connection: this.#id, message: { ...message, records } }, sizeBytes)
+    if (problem === undefined || this.#isEnded) return
+    this.#post({
+      ...{ type: 'peer-misbehaved', connection: this.#id },
+      ...{ misbehaviour: 'invalid-peer-record', detail: `peer record: ${problem}` },
+    })
   }
 
   #request(payload: Uint8Array): void {
@@ -213,6 +248,8 @@ export class SyncLink {
           case 'pong':
           case 'refused':
             return this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
+          case 'peers':
+            return this.#offerOpened(message, payload.length)
           default:
             throw undecodable('an answer on our stream', message.type)
         }

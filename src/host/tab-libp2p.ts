@@ -106,6 +106,10 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
     )
   }
 
+  async isDialable(addresses: Multiaddr | Multiaddr[]): Promise<boolean> {
+    return [addresses].flat().some((address) => this.#transports.dialTransportForMultiaddr(address) !== undefined)
+  }
+
   async start(): Promise<void> {
     this.status = 'starting'
     try {
@@ -186,8 +190,7 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
       connectionManager: {
         getConnections: (peer?: PeerId) => this.getConnections(peer),
         openConnection: (target: DialTarget, options?: AbortOptions) => this.dial(target, options),
-        isDialable: async (addresses: Multiaddr | Multiaddr[]) =>
-          [addresses].flat().some((address) => this.#transports.dialTransportForMultiaddr(address) !== undefined),
+        isDialable: (addresses: Multiaddr | Multiaddr[]) => this.isDialable(addresses),
       },
       addressManager: {
         getAddresses: () => this.getMultiaddrs(),

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { toRequestId, toRoot, type Root } from '../core/ids.ts'
 import type { ClaimedHead, NodeInfo, SyncMessage } from '../core/message.ts'
 import { decodeNodeInfo, encodeNodeInfo, NODE_INFO_BYTES_MAX } from './node-info.ts'
+import { decodeEnvelope } from './peer-record.ts'
 import { ProtobufWriter } from './protobuf.ts'
 import { decodeSyncMessage, encodeSyncMessage, syncMessageBytesMax } from './sync-message.ts'
 import { WireError } from './wire-error.ts'
@@ -29,7 +30,7 @@ const nodeInfo: fc.Arbitrary<NodeInfo> = fc.record({
   chain: text(64),
   genesis: root,
   head,
-  serves: fc.subarray(['headers', 'ancestors', 'outlines'] as const),
+  serves: fc.subarray(['headers', 'ancestors', 'outlines', 'peers'] as const),
   agent: text(64),
 })
 
@@ -210,5 +211,6 @@ test('100,000 damaged messages are refused with a WireError or mean something th
 
 function decodeAndEncodeSync(bytes: Uint8Array): void {
   const message = decode(bytes)
-  if (message.type !== 'unknown-request' && message.type !== 'unknown-notice') encodeSyncMessage(message)
+  if ('envelopes' in message) for (const envelope of message.envelopes) decodeEnvelope(envelope)
+  else if (message.type !== 'unknown-request' && message.type !== 'unknown-notice') encodeSyncMessage(message)
 }

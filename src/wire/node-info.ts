@@ -24,6 +24,7 @@ const SERVICE_CODES: ReadonlyMap<Service, number> = new Map([
   ['headers', 1],
   ['ancestors', 2],
   ['outlines', 3],
+  ['peers', 4],
 ])
 
 /** Fields: 1 chain, 2 genesis, 3 head, 4 services (a byte each), 5 agent. Throws `RangeError` on an info of ours that is none. */

@@ -5,9 +5,11 @@ import {
   LOCATOR_ROOTS_MAX,
   OUTLINE_BYTES_MAX,
   OUTLINE_BYTES_PER_MESSAGE_MAX,
+  PEER_RECORD_BYTES_MAX,
+  PEER_RECORDS_PER_MESSAGE_MAX,
   ROOTS_PER_REQUEST_MAX,
 } from '../core/limits.ts'
-import type { Refused, SyncMessage } from '../core/message.ts'
+import type { GetPeers, PeerRecord, Peers, Refused, Road, SyncMessage } from '../core/message.ts'
 import { decodeRoot, decodeRoots, encodeClaimedHead, encodeRoots, ROOT_BYTES, takeClaimedHead } from './fields.ts'
 import { ProtobufFields, ProtobufWriter } from './protobuf.ts'
 import { undecodable } from './wire-error.ts'
@@ -19,6 +21,14 @@ const SYNC_MESSAGE_OVERHEAD_BYTES: number = 72 * 1024
 export function syncMessageBytesMax(headerSizeBytes: number): number {
   return HEADERS_PER_MESSAGE_MAX * headerSizeBytes + SYNC_MESSAGE_OVERHEAD_BYTES
 }
+
+type Sealed<Message> = Omit<Message, 'records'> & { readonly envelopes: readonly Uint8Array[] }
+
+/** Messages with records whose signatures nobody has checked yet: each as its bytes. */
+export type SealedMessage = Sealed<GetPeers> | Sealed<Peers>
+
+/** What came, before anything but its form was checked. */
+export type DecodedSyncMessage = Exclude<SyncMessage, GetPeers | Peers> | SealedMessage | LaterSyncMessage
 
 /** What a later version may send: a request is refused, a notice ignored. */
 export type LaterSyncMessage =
@@ -34,15 +44,28 @@ const KINDS: Readonly<Record<SyncMessage['type'], number>> = {
   'get-ancestors': 2,
   ping: 3,
   'get-block-outline': 4,
+  'get-peers': 5,
   headers: 64,
   ancestors: 65,
   pong: 66,
   refused: 67,
   'block-outline': 68,
+  peers: 69,
   announce: 128,
 }
 
 const REFUSALS: Readonly<Record<Refused['reason'], number>> = { 'unknown-request': 1, busy: 2 }
+
+/** One byte a road; unknown ones are left out, so later versions may add some. */
+const ROAD_CODES: ReadonlyMap<Road, number> = new Map([
+  ['tcp', 1],
+  ['ws', 2],
+  ['wss', 3],
+  ['webtransport', 4],
+  ['webrtc-direct', 5],
+  ['webrtc', 6],
+])
+const ROADS_MAX = 32
 
 // Field numbers. One set for all kinds, so that a name has one number everywhere.
 const KIND = 1
@@ -62,6 +85,9 @@ const ROOT = 14
 const FROM_BYTE = 15
 const TOTAL_BYTES = 16
 const OUTLINE = 17
+const ROADS = 18
+/** One field a record, from this number on: a field of ours does not come twice. */
+const FIRST_RECORD = 19
 
 /** Copies what the message holds. Throws `RangeError` on a number of ours that is none. */
 export function encodeSyncMessage(message: SyncMessage): Uint8Array {
@@ -96,6 +122,16 @@ export function encodeSyncMessage(message: SyncMessage): Uint8Array {
     case 'block-outline':
       writer.varint(TOTAL_BYTES, message.totalBytes).bytes(OUTLINE, message.bytes)
       break
+    case 'get-peers':
+      writer.bytes(
+        ROADS,
+        Uint8Array.from(message.roads, (road) => ROAD_CODES.get(road) ?? 0),
+      )
+      writeRecords(writer, message.records)
+      break
+    case 'peers':
+      writeRecords(writer, message.records)
+      break
     case 'ping':
     case 'pong':
       break
@@ -110,7 +146,7 @@ export function encodeSyncMessage(message: SyncMessage): Uint8Array {
 export function decodeSyncMessage(
   bytes: Uint8Array,
   { headerSizeBytes }: { readonly headerSizeBytes: number },
-): SyncMessage | LaterSyncMessage {
+): DecodedSyncMessage {
   const fields = new ProtobufFields(bytes)
   const kind = fields.varint(KIND, 'kind')
   if (kind > ANSWER_KIND_MAX) {
@@ -123,7 +159,7 @@ export function decodeSyncMessage(
   return decodeAnswer({ fields, kind, request, headerSizeBytes })
 }
 
-function decodeRequest(fields: ProtobufFields, kind: number, request: RequestId): SyncMessage | LaterSyncMessage {
+function decodeRequest(fields: ProtobufFields, kind: number, request: RequestId): DecodedSyncMessage {
   switch (kind) {
     case KINDS['get-headers']: {
       const locator = takeRoots({ fields, field: LOCATOR, name: 'locator', countMax: LOCATOR_ROOTS_MAX })
@@ -139,6 +175,11 @@ function decodeRequest(fields: ProtobufFields, kind: number, request: RequestId)
       const root = decodeRoot(fields.bytes(ROOT, 'root', ROOT_BYTES), 'root')
       return { type: 'get-block-outline', request, root, fromByte: takeOutlineBytes(fields, FROM_BYTE, 'from byte') }
     }
+    case KINDS['get-peers']: {
+      const codes = fields.bytes(ROADS, 'roads', ROADS_MAX)
+      const roads = [...ROAD_CODES].filter(([, code]) => codes.includes(code)).map(([road]) => road)
+      return { type: 'get-peers', request, roads, envelopes: takeEnvelopes(fields, 1) }
+    }
     case KINDS.ping:
       return { type: 'ping', request }
     default:
@@ -151,7 +192,7 @@ function decodeAnswer(args: {
   readonly kind: number
   readonly request: RequestId
   readonly headerSizeBytes: number
-}): SyncMessage {
+}): DecodedSyncMessage {
   const { fields, kind, request, headerSizeBytes } = args
   switch (kind) {
     case KINDS.headers: {
@@ -170,6 +211,8 @@ function decodeAnswer(args: {
       const bytes = fields.bytes(OUTLINE, 'outline', OUTLINE_BYTES_PER_MESSAGE_MAX)
       return { type: 'block-outline', request, totalBytes: takeOutlineBytes(fields, TOTAL_BYTES, 'total bytes'), bytes }
     }
+    case KINDS.peers:
+      return { type: 'peers', request, envelopes: takeEnvelopes(fields, PEER_RECORDS_PER_MESSAGE_MAX) }
     case KINDS.pong:
       return { type: 'pong', request }
     case KINDS.refused: {
@@ -180,6 +223,20 @@ function decodeAnswer(args: {
     default:
       throw undecodable('an answer to a request of ours', `kind ${kind}`)
   }
+}
+
+function writeRecords(writer: ProtobufWriter, records: readonly PeerRecord[]): void {
+  records.forEach(({ envelope }, index) => writer.bytes(FIRST_RECORD + index, envelope))
+}
+
+/** Copies: they are kept for hours, and their frame may be padded to many times their size. */
+function takeEnvelopes(fields: ProtobufFields, countMax: number): Uint8Array[] {
+  const envelopes: Uint8Array[] = []
+  while (fields.has(FIRST_RECORD + envelopes.length)) {
+    if (envelopes.length === countMax) throw undecodable(`at most ${countMax} peer records`, 'more')
+    envelopes.push(fields.bytes(FIRST_RECORD + envelopes.length, 'peer record', PEER_RECORD_BYTES_MAX).slice())
+  }
+  return envelopes
 }
 
 function takeOutlineBytes(fields: ProtobufFields, field: number, name: string): number {

@@ -114,6 +114,9 @@ function formatMessage(message: SyncMessage, headers: ScenarioHeaders): string {
       return `get-block-outline ${message.request} ${headers.nameOf(message.root)} from-byte=${message.fromByte}`
     case 'block-outline':
       return `block-outline ${message.request} ${message.bytes.length} of ${message.totalBytes} bytes`
+    case 'get-peers':
+    case 'peers':
+      return `${message.type} ${message.request} ${message.records.map(({ peer }) => peer).join(',') || 'none'}`
     case 'ping':
     case 'pong':
       return `${message.type} ${message.request}`
