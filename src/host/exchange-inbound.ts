@@ -2,9 +2,10 @@ import type { Stream } from '@libp2p/interface'
 import type { PeerMisbehaved } from '../core/event.ts'
 import type { IncomingExchange } from '../core/exchange/exchange-message.ts'
 import type { ConnectionId } from '../core/ids.ts'
-import { EXCHANGE_MESSAGE_BYTES_MAX } from '../core/limits.ts'
+import { EXCHANGE_MESSAGE_BYTES_MAX, EXCHANGE_PACKED_BYTES_MAX } from '../core/limits.ts'
 import { BitswapReader } from '../wire/bitswap-message.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { PayloadPool } from '../wire/frame.ts'
 import { FrameStream, type StreamEnd } from './frame-stream.ts'
 import type { ExchangePart, UnreadExchange } from './host.ts'
 
@@ -24,6 +25,8 @@ export const IDLE_STREAMS_MAX = 4
 const ENDED_TICKS_MAX = 2
 /** What one entry of a message takes to handle, beside its block's bytes. */
 const ITEM_COST_BYTES = 128
+/** Of all connections. */
+const PAYLOADS: PayloadPool = new PayloadPool(EXCHANGE_PACKED_BYTES_MAX)
 
 interface Reading {
   readonly frames: FrameStream
@@ -129,6 +132,7 @@ export class ExchangeInbound {
     const frames = new FrameStream({
       stream,
       payloadBytesMax: EXCHANGE_MESSAGE_BYTES_MAX,
+      pool: PAYLOADS,
       onFrameStart: (payloadBytes) => this.#hold(reading, payloadBytes),
       onFrame: (payload) => this.#take(reading, payload),
       onRemoteEnd: () => {
@@ -189,8 +193,10 @@ export class ExchangeInbound {
   }
 
   #readPart({ frames }: Reading, reader: BitswapReader, entriesMax: number): ExchangePart | undefined {
+    if (reader.isOver) return undefined
     try {
       const message = reader.read(entriesMax)
+      if (reader.isOver) PAYLOADS.giveBack(reader.bytes)
       const event = { type: 'exchange-received', connection: this.#id, message } as const
       return { event, costBytes: costBytesOf(message), isLast: reader.isOver }
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Stream } from '@libp2p/interface'
-import { encodeFrame, FrameReader } from '../wire/frame.ts'
+import { encodeFrame, FrameReader, type PayloadPool } from '../wire/frame.ts'
 import { WireError } from '../wire/wire-error.ts'
 
 /** Answers that wait in one stream: eight full batches of headers, with room to spare. */
@@ -17,6 +17,8 @@ export type StreamEnd =
 export interface FrameStreamOptions {
   readonly stream: Stream
   readonly payloadBytesMax: number
+  /** Where payloads are taken from; whoever is done with one gives it back. */
+  readonly pool?: PayloadPool
   /** The frame that comes has this many bytes, and is not read before this is done. */
   readonly onFrameStart?: (payloadBytes: number) => void | Promise<void>
   /** The next frame is not read before this is done. A `WireError` ends the stream as undecodable. */
@@ -55,7 +57,7 @@ export class FrameStream {
   constructor(options: FrameStreamOptions) {
     this.#options = options
     this.#stream = options.stream
-    this.#reader = new FrameReader(options.payloadBytesMax)
+    this.#reader = new FrameReader(options.payloadBytesMax, options.pool)
     const { signal } = this.#listeners
     const stream = this.#stream
     stream.addEventListener('message', ({ data }) => this.#take(data), { signal })

@@ -93,17 +93,15 @@ interface Decoding {
   itemCount: number
 }
 
-/**
- * The blocks are views of `bytes`, which must not change any more; copies where they are the lesser part of it, so that a
- * padded message does not stay in memory for a short block. Throws `WireError` on bytes that are no message, or one of too many items or bytes.
- */
+/** The blocks are copies, so that `bytes` can be used again. Throws `WireError` on bytes that are no message, or one of too many items or bytes. */
 export function decodeBitswapMessage(bytes: Uint8Array): DecodedExchange {
   return new BitswapReader(bytes).read(Infinity)
 }
 
 /** Decodes a message a part at a time; all parts together say what the whole says. */
 export class BitswapReader {
-  readonly #bytes: Uint8Array
+  /** Of the message; nothing that was read is a view of them. */
+  readonly bytes: Uint8Array
   readonly #reader: ProtobufReader
   #wantlistBytes: Uint8Array = NO_BYTES
   /** Of the wantlist that is being read. */
@@ -114,7 +112,7 @@ export class BitswapReader {
   isOver = false
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    this.bytes = bytes
     this.#reader = new ProtobufReader(bytes)
   }
 
@@ -123,7 +121,7 @@ export class BitswapReader {
    * behind the wantlist comes with its last part. Throws as `decodeBitswapMessage` does.
    */
   read(entriesMax: number): DecodedExchange {
-    const bytes = this.#bytes
+    const { bytes } = this
     if (bytes.length > EXCHANGE_MESSAGE_BYTES_MAX) {
       throw oversize(`a message of at most ${EXCHANGE_MESSAGE_BYTES_MAX} bytes`, bytes.length)
     }
@@ -141,9 +139,7 @@ export class BitswapReader {
     }
     this.#readFields(decoding, entriesMax)
     this.#itemCount = decoding.itemCount
-    const blocksBytes = decoding.blocks.reduce((sum, block) => sum + block.bytes.length, 0)
-    if (blocksBytes * 2 >= bytes.length) return decoding
-    return { ...decoding, blocks: decoding.blocks.map((block) => ({ ...block, bytes: block.bytes.slice() })) }
+    return decoding
   }
 
   #readFields(decoding: Decoding, entriesMax: number): void {
@@ -221,7 +217,7 @@ function readBlock(reader: ProtobufReader | undefined, decoding: Decoding): void
   countItem(decoding)
   const prefix = prefixFromWire(prefixField)
   if (prefix === undefined) decoding.unreadableBlockCount++
-  else decoding.blocks.push({ prefix, bytes })
+  else decoding.blocks.push({ prefix, bytes: new Uint8Array(bytes) })
 }
 
 function readPresence(reader: ProtobufReader | undefined, decoding: Decoding): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { encodeFrame, FrameReader } from './frame.ts'
+import { encodeFrame, FrameReader, PayloadPool } from './frame.ts'
 import { WireError } from './wire-error.ts'
 
 function readAll(reader: FrameReader, chunks: readonly Uint8Array[]): Uint8Array[] {
@@ -50,4 +50,24 @@ test('a payload does not change when the chunk that it came in does', () => {
   const [payload] = readAll(reader, [chunk])
   chunk.fill(9)
   expect(payload).toEqual(Uint8Array.of(1, 2, 3))
+})
+
+test('the memory of a long payload is used again once it was given back, and not before', () => {
+  const pool = new PayloadPool(100)
+  const reader = new FrameReader(300, pool)
+  const read = (sizeBytes: number): Uint8Array => {
+    const [payload] = readAll(reader, [encodeFrame(new Uint8Array(sizeBytes).fill(sizeBytes))])
+    expect(payload).toEqual(new Uint8Array(sizeBytes).fill(sizeBytes))
+    return payload ?? new Uint8Array()
+  }
+  const [first, second] = [read(100), read(90)]
+  expect(second.buffer).not.toBe(first.buffer)
+  pool.giveBack(first)
+  expect(read(50).buffer).toBe(first.buffer)
+  expect(read(50).buffer).not.toBe(first.buffer)
+  for (const sizeBytes of [49, 101]) {
+    const other = read(sizeBytes)
+    pool.giveBack(other)
+    expect(read(sizeBytes).buffer).not.toBe(other.buffer)
+  }
 })

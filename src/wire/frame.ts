@@ -3,6 +3,35 @@ import { undecodable, WireError } from './wire-error.ts'
 
 /** A length prefix of more bytes than this is no length of ours: 4 bytes hold 2^28 - 1. */
 const PREFIX_BYTES_MAX = 4
+const NO_BYTES = new Uint8Array(0)
+
+/** One that is read, one that is decoded, and those that wait in between. */
+const POOLED_COUNT_MAX = 4
+
+/**
+ * Memory for long payloads, used again by whoever reads frames beside or after: as new it would come from the system, and be
+ * cleared first, each time. At most `POOLED_COUNT_MAX` pieces wait in it.
+ */
+export class PayloadPool {
+  readonly #pooledBytes: number
+  readonly #free: ArrayBufferLike[] = []
+
+  /** Each piece has `pooledBytes`: for payloads of half as much or more. */
+  constructor(pooledBytes: number) {
+    this.#pooledBytes = pooledBytes
+  }
+
+  /** Filled with whatever it held before. */
+  take(sizeBytes: number): Uint8Array {
+    if (sizeBytes < this.#pooledBytes / 2 || sizeBytes > this.#pooledBytes) return new Uint8Array(sizeBytes)
+    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(this.#pooledBytes), 0, sizeBytes)
+  }
+
+  /** Of a payload that was taken here: nobody looks at it, or at views of it, any more. */
+  giveBack({ buffer }: Uint8Array): void {
+    if (buffer.byteLength === this.#pooledBytes && this.#free.length < POOLED_COUNT_MAX) this.#free.push(buffer)
+  }
+}
 
 /** The payload behind its length, an unsigned varint. */
 export function encodeFrame(payload: Uint8Array): Uint8Array {
@@ -19,15 +48,17 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
  */
 export class FrameReader {
   readonly #payloadBytesMax: number
-  #chunk: Uint8Array = new Uint8Array(0)
+  readonly #pool: PayloadPool | undefined
+  #chunk: Uint8Array = NO_BYTES
   #offset = 0
   #prefix: number[] = []
   #sizeBytes: number | undefined
   #payload: Uint8Array | undefined
   #filledBytes = 0
 
-  constructor(payloadBytesMax: number) {
+  constructor(payloadBytesMax: number, pool?: PayloadPool) {
     this.#payloadBytesMax = payloadBytesMax
+    this.#pool = pool
   }
 
   /** The chunk's bytes are copied as `next` takes them. Call only when `next` has returned undefined. */
@@ -48,15 +79,17 @@ export class FrameReader {
     return this.#sizeBytes
   }
 
-  /** The next whole payload, the caller's own; undefined when more bytes are needed. Throws `WireError`. */
+  /** The next whole payload, the caller's own until it is given back to the pool; undefined when more bytes are needed. Throws `WireError`. */
   next(): Uint8Array | undefined {
     const sizeBytes = this.begin()
     if (sizeBytes === undefined) return undefined
-    this.#payload ??= new Uint8Array(sizeBytes)
+    this.#payload ??= this.#pool?.take(sizeBytes) ?? new Uint8Array(sizeBytes)
     const taken = this.#chunk.subarray(this.#offset, this.#offset + this.#payload.length - this.#filledBytes)
     this.#payload.set(taken, this.#filledBytes)
     this.#offset += taken.length
     this.#filledBytes += taken.length
+    // It may be a view of 64 KiB that came together, and a quiet stream of a thousand would keep each its own.
+    if (this.#offset === this.#chunk.length) this.push(NO_BYTES)
     if (this.#filledBytes < this.#payload.length) return undefined
     const payload = this.#payload
     this.#payload = undefined

@@ -7,9 +7,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import type { Cid } from '../../../src/core/ids.ts'
-import { bitcoin, createLightNode } from '../../../src/nodejs.ts'
 import { CODEC_RAW, formatCid, HASH_SHA2_256 } from '../../../src/wire/cid.ts'
-import { HeliaPeer } from '../../interop/helia-peer.ts'
 import { carryOut } from './worker.ts'
 
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
@@ -102,7 +100,10 @@ function started(): Exchanger {
   return exchanger
 }
 
+// Each loads what it needs and no more: a process that has others loaded too spends its time on marking them.
+
 async function startLightNode(peer: string | undefined): Promise<Exchanger> {
+  const { bitcoin, createLightNode } = await import('../../../src/nodejs.ts')
   const peers = peer === undefined ? [] : [peer]
   const lightNode = await createLightNode({ chain: bitcoin('regtest'), peers, listen: [LISTEN] })
   if (peer !== undefined) {
@@ -120,6 +121,7 @@ async function startLightNode(peer: string | undefined): Promise<Exchanger> {
 }
 
 async function startHelia(peer: string | undefined): Promise<Exchanger> {
+  const { HeliaPeer } = await import('../../interop/helia-peer.ts')
   const helia = await HeliaPeer.start(LISTEN)
   if (peer !== undefined) await helia.connect(peer)
   return {
