@@ -1,6 +1,7 @@
 import { identify } from '@libp2p/identify'
 import { createLibp2p } from 'libp2p'
 import { PENDING_CONNECTIONS_MAX } from '../core/limits.ts'
+import { leanNoise } from './lean-noise.nodejs.ts'
 import type { Libp2pComponents, Libp2pCore, Libp2pParts } from './libp2p-core.ts'
 
 /** The core decides who stays; libp2p's own pruner must never come before it. */
@@ -16,7 +17,7 @@ export async function createNodejsLibp2p(parts: Libp2pParts): Promise<Libp2pCore
     nodeInfo: { name: parts.userAgent, userAgent: parts.userAgent },
     addresses: { listen: [...parts.listen], announce: [...parts.announce] },
     transports: parts.transports,
-    connectionEncrypters: [parts.encrypter],
+    connectionEncrypters: [leanNoise(parts.encrypter)],
     streamMuxers: [parts.muxer],
     services: Object.fromEntries(
       [identify(), tellListening, ...parts.services].map((service, index) => [`service-${index}`, service]),
