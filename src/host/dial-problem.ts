@@ -11,6 +11,14 @@ export class DialProblem extends Error {
   }
 }
 
+/** What else may be wrong with an address that names a certificate: browsers, above all, do not tell. Empty for others. */
+export function certificateHint(address: string): string {
+  return address.includes('/certhash/') ? `, or ${CERTIFICATE_CAUSE}` : ''
+}
+
+const CERTIFICATE_CAUSE =
+  "the certificate there has expired or is not the one in the address: a gateway's URL leads to the current one"
+
 /** What the library's many errors mean, in words. `address` is what was dialled. */
 export function dialProblemOf(error: unknown, address: string): DialProblem {
   if (error instanceof DialProblem) return error
@@ -29,6 +37,10 @@ export function dialProblemOf(error: unknown, address: string): DialProblem {
   if (identity !== undefined) {
     return problem('wrong-peer', `wrong peer at ${address}: expected ${identity[2] ?? ''}, got ${identity[1] ?? ''}`)
   }
+  // Of our own dialler, and of the addon's TLS.
+  if (says(/does not know the certificate|invalid peer certificate/)) {
+    return problem('closed', `${address} is refused: ${CERTIFICATE_CAUSE}`)
+  }
   if (says(/dial self|own peer id/i)) return problem('refused', `${address} is our own address`)
   if (says(/NoValidAddresses|TransportUnavailable|no valid addresses/)) {
     return problem('undialable', `no transport of this platform can dial ${address}`)
@@ -38,15 +50,18 @@ export function dialProblemOf(error: unknown, address: string): DialProblem {
   if (says(/ECONNREFUSED/)) return problem('unreachable', `nobody listening at ${address}`)
   if (says(/EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL/)) return problem('unreachable', `no route to ${address}`)
   if (says(/ETIMEDOUT|TimeoutError|AbortError|timed out/))
-    return problem('timeout', `no answer from ${address} in time`)
+    return problem('timeout', `no answer from ${address} in time${certificateHint(address)}`)
   if (says(/EncryptionFailed|MuxerUnavailable|UnexpectedEOF|StreamClosed|StreamReset|ECONNRESET|closed/i)) {
-    return problem('closed', `${address} hung up before it was secured: not a libp2p peer, or it refused us`)
+    return problem(
+      'closed',
+      `${address} hung up before it was secured: not a libp2p peer, or it refused us${certificateHint(address)}`,
+    )
   }
-  return problem('unreachable', `nobody listening at ${address}, or not a libp2p peer`)
+  return problem('unreachable', `nobody listening at ${address}, or not a libp2p peer${certificateHint(address)}`)
 }
 
 /** Names, codes and messages of an error, of its causes and of the errors it gathers, at most 32 deep in all. */
-function errorTexts(error: unknown): string[] {
+export function errorTexts(error: unknown): string[] {
   const texts: string[] = []
   const queue: unknown[] = [error]
   for (let count = 0; count < 32; count++) {

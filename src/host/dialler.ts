@@ -5,7 +5,7 @@ import type { DialFailed, DialSucceeded } from '../core/event.ts'
 import { toConnectionId, toPeerId, type DialId } from '../core/ids.ts'
 import { DialCandidates, hintOf } from './dial-candidates.ts'
 import { raceAttempts } from './dial-race.ts'
-import { DialProblem, dialProblemOf } from './dial-problem.ts'
+import { certificateHint, DialProblem, dialProblemOf } from './dial-problem.ts'
 import { isGatewayUrl, resolveGateway } from './gateway.ts'
 import type { Libp2pCore } from './libp2p-core.ts'
 import { peerOf } from './remote-address.ts'
@@ -53,7 +53,7 @@ export class Dialler {
     const { signal } = controller
     this.#running.set(dial, controller)
     const timer = setTimeout(() => {
-      controller.abort(new DialProblem('timeout', `no answer from ${address} within ${timeoutMs / 1000} s`))
+      controller.abort(noAnswer(address, timeoutMs))
     }, timeoutMs)
     let event: DialEvent
     try {
@@ -144,7 +144,7 @@ export class Dialler {
     const attempt = new AbortController()
     const giveUp = (): void => attempt.abort(signal.reason)
     const timer = setTimeout(() => {
-      attempt.abort(new DialProblem('timeout', `no answer from ${address.toString()} within ${timeoutMs / 1000} s`))
+      attempt.abort(noAnswer(address.toString(), timeoutMs))
     }, timeoutMs)
     signal.addEventListener('abort', giveUp)
     this.#trying.add(address)
@@ -175,6 +175,11 @@ export class Dialler {
     const peer = connection.remotePeer.toString()
     return [...this.#trying].some((address) => peerOf(address) !== peer && address.toString().includes(`/p2p/${peer}/`))
   }
+}
+
+function noAnswer(address: string, timeoutMs: number): DialProblem {
+  const detail = `no answer from ${address} within ${timeoutMs / 1000} s${certificateHint(address)}`
+  return new DialProblem('timeout', detail)
 }
 
 function parseMultiaddr(address: string): Multiaddr {

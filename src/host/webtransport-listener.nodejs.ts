@@ -19,13 +19,13 @@ import { sessionConnection, sessionMuxer, SessionStream, type RawSession } from 
 
 /** A timer holds 2^31 ms at most; the time is looked at again after each. */
 const TIMER_MS_MAX = 86_400_000
-/** After a port that somebody else took, or a storage that failed. */
+/** After a server that could not be replaced, or a storage that failed. */
 const RETRY_MS = 60_000
 const FOREIGN_PATH_STATUS = 404
 
 interface Listening {
   readonly host: string
-  readonly port: number
+  port: number
   server: WebTransportServer | undefined
   certificates: Certificates
   renewal: ReturnType<typeof setTimeout> | undefined
@@ -99,7 +99,7 @@ export class WebTransportListener extends TypedEventEmitter<ListenerEvents> impl
     return [current, next].map((each) => `/certhash/${encodeCerthash(fingerprintOf(each))}`).join('')
   }
 
-  async #accept(request: AddonRequest): Promise<void> {
+  async #accept(request: AddonRequest, server: WebTransportServer): Promise<void> {
     const signal = this.#upgrader.createInboundAbortSignal(AbortSignal.any([]))
     let session: RawSession | undefined
     const giveUp = (): void => session?.close()
@@ -108,7 +108,7 @@ export class WebTransportListener extends TypedEventEmitter<ListenerEvents> impl
       if (signal.aborted || `${url.pathname}${url.search}` !== WEBTRANSPORT_PATH) {
         return await request.reject(FOREIGN_PATH_STATUS)
       }
-      session = this.#added(rawAddonSession(await request.ok()))
+      session = this.#added(rawAddonSession(await request.ok()), server)
       signal.addEventListener('abort', giveUp)
       const remotePeer = await this.#secure(session, signal)
       // The addon does not tell where a session comes from.
@@ -127,8 +127,13 @@ export class WebTransportListener extends TypedEventEmitter<ListenerEvents> impl
   }
 
   #serverOptions({ host, port, certificates }: Listening): ConstructorParameters<typeof WebTransportServer>[0] {
-    const onRequest = (request: AddonRequest): void => void this.#accept(request).catch(() => {})
-    return { addon: this.#addon, host, port, certificate: certificates.current, onRequest }
+    return {
+      addon: this.#addon,
+      host,
+      port,
+      certificate: certificates.current,
+      onRequest: (request, server) => void this.#accept(request, server).catch(() => {}),
+    }
   }
 
   async #end(server: WebTransportServer | undefined): Promise<void> {
@@ -138,11 +143,11 @@ export class WebTransportListener extends TypedEventEmitter<ListenerEvents> impl
     await Promise.allSettled(sessions.map(({ closed }) => closed))
   }
 
-  #added(session: RawSession): RawSession {
+  #added(session: RawSession, server: WebTransportServer): RawSession {
     this.#sessions.add(session)
     const forget = (): void => void this.#sessions.delete(session)
     session.closed.then(forget, forget)
-    if (this.#listening === undefined) session.close()
+    if (server.isClosing) session.close()
     return session
   }
 
@@ -180,7 +185,11 @@ export class WebTransportListener extends TypedEventEmitter<ListenerEvents> impl
         listening.server = undefined
         await this.#end(server)
         listening.certificates = certificates
-        const renewed = await replaceServer(this.#serverOptions(listening))
+        const renewed = await replaceServer(this.#serverOptions(listening)).catch(async () => {
+          // Somebody was faster, or a stranger's unfinished session holds the port.
+          listening.port = await freePort(listening.host, 0)
+          return new WebTransportServer(this.#serverOptions(listening))
+        })
         if (this.#listening === listening) listening.server = renewed
         else await renewed.close()
       }

@@ -16,7 +16,8 @@ interface ServerOptions {
   readonly host: string
   readonly port: number
   readonly certificate: Certificate
-  readonly onRequest: (request: AddonRequest) => void
+  /** Called with the server that was asked: by the time it is answered that one may be over. */
+  readonly onRequest: (request: AddonRequest, server: WebTransportServer) => void
 }
 
 /**
@@ -37,6 +38,11 @@ export class WebTransportServer {
     this.#ended = this.#acceptAll(server)
   }
 
+  /** A session that opens from now on holds the port for nothing. */
+  get isClosing(): boolean {
+    return this.#isClosing
+  }
+
   /** No more sessions; those that are there are their owner's. */
   async close(): Promise<void> {
     if (!this.#isClosing) this.#callOurselves()
@@ -51,7 +57,7 @@ export class WebTransportServer {
       if (request === null) return
       if (request === undefined) await nextTurn()
       else if (this.#isClosing) await request.reject(UNAVAILABLE_STATUS).catch(() => {})
-      else this.#options.onRequest(request)
+      else this.#options.onRequest(request, this)
     }
     server.close()
   }

@@ -63,11 +63,16 @@ test('an address to announce needs no certificate hashes: they are added', async
   ])
 })
 
+const CERTIFICATE_CAUSE =
+  "the certificate there has expired or is not the one in the address: a gateway's URL leads to the current one"
+
 test('a wrong certificate hash and a wrong peer are refused, and nothing is told', async () => {
   const [alice, bob, carol] = await Promise.all([start({ listen: [] }), start(), start()])
   const [bobs, carols] = [certhashesOf(bob.address), certhashesOf(carol.address)]
   const wrongHash = bobs.reduce((text, hash, index) => text.replace(hash, carols[index] ?? ''), bob.address)
-  expect(await alice.dial(wrongHash)).toMatchObject({ type: 'dial-failed', failure: 'unreachable' })
+  const expected = { type: 'dial-failed', failure: 'closed' }
+  const detail = `${wrongHash} is refused: ${CERTIFICATE_CAUSE}`
+  expect(await alice.dial(wrongHash)).toMatchObject({ ...expected, detail })
   const wrongPeer = bob.address.replace(bob.host.peerId, carol.host.peerId)
   expect(await alice.dial(wrongPeer)).toMatchObject({
     type: 'dial-failed',
@@ -75,6 +80,28 @@ test('a wrong certificate hash and a wrong peer are refused, and nothing is told
     detail: `wrong peer at ${wrongPeer}: expected ${carol.host.peerId}, got ${bob.host.peerId}`,
   })
   expect([alice, bob].map((host) => host.count('connection-opened'))).toEqual([0, 0])
+  // TLS goes by any hash of the address; noise by all of them.
+  const oneWrong = bob.address.replace(bobs[1] ?? '', carols[1] ?? '')
+  expect(await alice.dial(oneWrong)).toMatchObject({
+    ...expected,
+    detail: `${oneWrong} is refused: ${CERTIFICATE_CAUSE}`,
+  })
+  expect(alice.count('connection-opened')).toBe(0)
+})
+
+test('a UDP port of something else does not answer, which is told with what may be wrong', async () => {
+  const alice = await start({
+    transports: nodejsTransports({ transports: ['webtransport', 'webrtc-direct'] }),
+    listen: ['/ip4/127.0.0.1/udp/0/quic-v1/webtransport', '/ip4/127.0.0.1/udp/0/webrtc-direct'],
+  })
+  const [webTransport, webRtc] = ['/webtransport/', '/webrtc-direct/'].map((road) =>
+    alice.host.addresses.find((address) => address.includes(road)),
+  )
+  const bob = await start({ listen: [] })
+  const [port = ''] = /udp\/\d+/.exec(webRtc ?? '') ?? []
+  const address = (webTransport ?? '').replace(/udp\/\d+/, port)
+  const detail = `no answer from ${address} within 0.5 s, or ${CERTIFICATE_CAUSE}`
+  expect(await bob.dial(address, 500)).toMatchObject({ type: 'dial-failed', failure: 'timeout', detail })
 })
 
 test.each(['/', '/.well-known/libp2p-webtransport', '/.well-known/libp2p-webtransport?type=tls'])(
@@ -109,7 +136,8 @@ test('a port in use is told in one line', async () => {
 
 test('a certificate that is replaced ends the sessions, and the address that was given out is good at once again', async () => {
   const certificates = storageOf()
-  const soonMs = 1_000
+  // Certificates begin and end with a second.
+  const soonMs = 3_000
   // As if it had been started eleven days ago.
   const startedMs = Date.now() - (changesAtMs(await certificatesAt(0, storageOf())) - soonMs)
   await certificatesAt(startedMs, certificates)
