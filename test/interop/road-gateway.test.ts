@@ -1,9 +1,11 @@
 /** The real gateway on every road, dialled by light nodes of the public API. */
 import { createSocket } from 'node:dgram'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { bitcoin } from '../../src/bitcoin.ts'
 import type { LightNode, TransportName } from '../../src/driver/api.ts'
+import { certificatesAt, changesAtMs } from '../../src/host/certificate-rotation.nodejs.ts'
 import { createLightNode } from '../../src/nodejs.ts'
 import { http, Program, run, temporaryFolder } from './cli-program.ts'
 
@@ -98,6 +100,35 @@ test('after a restart on its port a gateway has the same addresses, and is found
     withoutTcp(addresses).map((address) => address.match(/(?<=certhash\/)[^/]+/g) ?? [])
   expect(certhashesOf(after)).toEqual(certhashesOf(before))
   await Promise.all([readyBy(followers[0], 'webtransport'), readyBy(followers[1], 'webrtc-direct')])
+})
+
+test('a certificate that is replaced is known beforehand, and those who were there find the gateway again by its URL', async () => {
+  const data = join(temporaryFolder(), 'data')
+  mkdirSync(data)
+  const file = join(data, 'webtransport-certificates')
+  const storage = {
+    read: async () => readFileSync(file, 'utf8'),
+    write: async (text: string) => writeFileSync(file, text),
+  }
+  // As if it had been started eleven days ago: the next one takes over in some seconds.
+  const startedMs = Date.now() + 8_000 - changesAtMs(await certificatesAt(0, storage))
+  rmSync(file)
+  await certificatesAt(startedMs, storage)
+
+  const gateway = startGateway(data, '--port', '0')
+  const port = await gateway.port()
+  const certhashes = async (): Promise<readonly string[]> => {
+    const address = (await addressesAt(port)).find((each) => roadOf(each) === 'webtransport') ?? ''
+    return address.match(/(?<=certhash\/)[^/]+/g) ?? []
+  }
+  const [current, next] = await certhashes()
+  const follower = await follow([`http://127.0.0.1:${port}`], ['webtransport'])
+  await readyBy(follower, 'webtransport')
+  await new Promise((resolve) => follower.addEventListener('peer-gone', resolve))
+  await readyBy(follower, 'webtransport')
+  const [now, later] = await certhashes()
+  expect(now).toBe(next)
+  expect([current, next]).not.toContain(later)
 })
 
 test('flags choose the roads', async () => {
