@@ -6,8 +6,10 @@ import { RunningLightNode } from './driver/light-node.ts'
 import { withCheckpoints } from './driver/load-checkpoints.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail } from './driver/options.ts'
+import { AGENT } from './driver/version.ts'
 import { doubleSha256, sha256 } from './hash/sha256.ts'
 import { addressProblem } from './host/address.ts'
+import type { Diagnose } from './host/examination.ts'
 import type { RtcConfiguration } from './host/lazy-roads.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
 import { createTabLibp2p } from './host/tab-libp2p.ts'
@@ -25,6 +27,8 @@ import { createCidOf, createRehash, type Hashers } from './wire/rehash.ts'
 export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
 export { VERSION } from './driver/version.ts'
+export type * from './host/examination.ts'
+export { describeExamination } from './host/examination.ts'
 
 const TRANSPORTS: readonly BrowserTransportName[] = ['websockets', 'webrtc-direct', 'webtransport', 'webrtc']
 const HASHERS: Hashers = new Map([
@@ -88,6 +92,18 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   await lightNode.start()
   watchPlatform(lightNode, listeners.signal)
   return lightNode
+}
+
+/** Loads when it is called. */
+export const diagnose: Diagnose = async (addresses, options = {}) => {
+  const [{ diagnoseWith }, { probeHttp }] = await Promise.all([
+    import('./host/doctor.ts'),
+    import('./host/probe.browser.ts'),
+  ])
+  const rtcConfiguration = options.rtcConfiguration as RtcConfiguration | undefined
+  const transports = browserTransports({ transports: TRANSPORTS, rtcConfiguration })
+  const parts = { agent: AGENT, createLibp2p: createTabLibp2p, transports, probe: probeHttp }
+  return await diagnoseWith(parts, addresses, options)
 }
 
 /** Blocks are kept where headers are: what does not work for the one does not for the other. */

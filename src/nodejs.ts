@@ -10,6 +10,7 @@ import { RunningLightNode } from './driver/light-node.ts'
 import { withCheckpoints } from './driver/load-checkpoints.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail, isDirectory } from './driver/options.ts'
+import { AGENT } from './driver/version.ts'
 import { addressProblem } from './host/address.ts'
 import { parseBitcoinEndpoint, type BitcoinEndpoint } from './host/bitcoin-address.ts'
 import {
@@ -22,6 +23,7 @@ import { gatewayRoads, type GatewayRoad } from './host/gateway-roads.nodejs.ts'
 import type { Host } from './host/host.ts'
 import { HostError } from './host/host.ts'
 import type { RtcConfiguration } from './host/lazy-roads.ts'
+import type { Diagnose } from './host/examination.ts'
 import type { NodejsTransportsOptions } from './host/transports.nodejs.ts'
 import { createFileBlockStore } from './store/block-store-file.nodejs.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
@@ -40,6 +42,8 @@ import { createCidOf, createRehash, type Hashers } from './wire/rehash.ts'
 export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
 export { VERSION } from './driver/version.ts'
+export type * from './host/examination.ts'
+export { describeExamination } from './host/examination.ts'
 
 // What the command line is made of, besides.
 export type { HeaderTree } from './core/chain.ts'
@@ -108,6 +112,18 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
         ...(privateKey === undefined ? {} : { privateKey }),
       }),
   })
+}
+
+/** Loads when it is called. */
+export const diagnose: Diagnose = async (addresses, options = {}) => {
+  const [{ diagnoseWith }, { probeTcp }, { createNodejsLibp2p, nodejsTransports }] = await Promise.all([
+    import('./host/doctor.ts'),
+    import('./host/probe.nodejs.ts'),
+    loadLibp2p(),
+  ])
+  const transports = nodejsTransports({ rtcConfiguration: options.rtcConfiguration as RtcConfiguration | undefined })
+  const parts = { agent: AGENT, createLibp2p: createNodejsLibp2p, transports, probe: probeTcp }
+  return await diagnoseWith(parts, addresses, options)
 }
 
 export interface GatewayOptions {

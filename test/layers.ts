@@ -64,7 +64,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'rushlight.ts',
     files: /^src\/rushlight\.ts$/,
-    mayImport: [/^src\/driver\/(api|version)\.ts$/],
+    mayImport: [/^src\/(driver\/(api|version)|host\/examination)\.ts$/],
     packages: [],
     builtins: 'none',
   },

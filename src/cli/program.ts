@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { CommandError, oneLine, systemCode, type ExitCode } from './command-error.ts'
 import { parseCall, type Command } from './command.ts'
 import { blockCommand } from './block-command.ts'
+import { doctorCommand } from './doctor-command.ts'
 import { exportCommand } from './export-command.ts'
 import { importBlockCommand } from './import-block-command.ts'
 import { importCommand } from './import-command.ts'
@@ -15,6 +16,7 @@ import { verifyProofCommand } from './verify-proof-command.ts'
 const COMMANDS: readonly Command[] = [
   startCommand,
   statusCommand,
+  doctorCommand,
   importCommand,
   exportCommand,
   verifyCommand,

@@ -37,7 +37,7 @@ export function ownNodeInfo(args: {
 }
 
 /** Undefined when the remote is on our chain; else what differs, in one line. */
-export function judgeNodeInfo(info: NodeInfo, chain: Chain): string | undefined {
+export function judgeNodeInfo(info: NodeInfo, chain: Pick<Chain, 'id' | 'genesis'>): string | undefined {
   if (info.chain !== chain.id) return `expected a peer on ${chain.id}, got one on ${printable(info.chain)}`
   if (info.genesis !== chain.genesis) {
     return `expected a peer on ${chain.id} with genesis ${chain.genesis}, got genesis ${info.genesis}`

@@ -13,6 +13,9 @@ export interface GatewayAddresses {
   readonly peer: string
   /** In the order to try them, each ending in the peer. The URL's own host comes first. */
   readonly addresses: readonly Multiaddr[]
+  /** As it says, unchecked. */
+  readonly chain: unknown
+  readonly genesis: unknown
 }
 
 export function isGatewayUrl(address: string): boolean {
@@ -30,7 +33,8 @@ export async function resolveGateway(address: string, signal: AbortSignal): Prom
   } catch {
     throw new DialProblem('undialable', `expected a URL, got ${JSON.stringify(address.slice(0, 200))}`)
   }
-  const { peer, addresses } = await ask(url, address, signal)
+  const { addresses, ...said } = await ask(url, address, signal)
+  const { peer } = said
   const own = ownAddress(url, peer)
   const others: Multiaddr[] = []
   for (const text of addresses.slice(0, ADDRESSES_MAX)) {
@@ -40,14 +44,14 @@ export async function resolveGateway(address: string, signal: AbortSignal): Prom
     if (named === undefined) others.push(parsed.encapsulate(`/p2p/${peer}`))
     else if (named === peer && !parsed.equals(own)) others.push(parsed)
   }
-  return { peer, addresses: [own, ...others] }
+  return { ...said, addresses: [own, ...others] }
 }
 
 async function ask(
   url: URL,
   address: string,
   signal: AbortSignal,
-): Promise<{ readonly peer: string; readonly addresses: readonly string[] }> {
+): Promise<Omit<GatewayAddresses, 'addresses'> & { readonly addresses: readonly string[] }> {
   const notAGateway = (got: string): DialProblem =>
     new DialProblem('unsupported', `${address} is not a Rushlight gateway: expected /api/addresses as JSON, got ${got}`)
   let response: Response
@@ -71,10 +75,10 @@ async function ask(
     signal.throwIfAborted()
     throw notAGateway(error instanceof DialProblem ? error.message : 'a text that is no JSON')
   }
-  const { peerId, addresses } = Object(answer) as { readonly peerId?: unknown; readonly addresses?: unknown }
+  const { peerId, addresses, chain, genesis } = Object(answer) as Partial<Record<string, unknown>>
   if (typeof peerId !== 'string' || !isPeerId(peerId)) throw notAGateway('no peerId')
   if (!Array.isArray(addresses)) throw notAGateway('no addresses')
-  return { peer: peerId, addresses: addresses.filter((text) => typeof text === 'string') }
+  return { peer: peerId, chain, genesis, addresses: addresses.filter((text) => typeof text === 'string') }
 }
 
 async function readText(response: Response): Promise<string> {
