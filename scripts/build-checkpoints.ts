@@ -5,7 +5,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { ROOT_SIZE_BYTES, rootToBytes } from '../src/chain/bitcoin/header.ts'
-import { RETARGET_PERIOD_HEADERS } from '../src/chain/bitcoin/networks.ts'
+import { NETWORKS, RETARGET_PERIOD_HEADERS } from '../src/chain/bitcoin/networks.ts'
+import { bitsOfTarget, targetOfBits, workOfTarget } from '../src/chain/bitcoin/target.ts'
 import { toRoot } from '../src/core/ids.ts'
 
 /** Test networks have many headers and little to protect. */
@@ -25,7 +26,9 @@ mkdirSync(target, { recursive: true })
 for (const { network, source, stepPeriods } of TABLES) {
   const text = readFileSync(join(data, 'bitcoin/checkpoints', source), 'utf8')
   // Record k: the root of the last header of period k, and the target of the next.
-  const periods = JSON.parse(text) as readonly (readonly [root: string, target: number])[]
+  const periods = JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === 'number' ? BigInt(context?.source ?? '0') : value,
+  ) as readonly (readonly [root: string, target: bigint])[]
   const chosen = periods.filter((_, index) => (index + 1) % stepPeriods === 0 || index === periods.length - 1)
   const roots = chosen.map(([root]) => rootToBytes(toRoot(root)))
   // What the proof of work makes zero comes together, so that it compresses to nothing.
@@ -43,9 +46,20 @@ for (const { network, source, stepPeriods } of TABLES) {
     `  stepHeaders: ${stepPeriods * RETARGET_PERIOD_HEADERS},`,
     `  lastHeight: ${lastHeight},`,
     `  rootColumns:\n    '${rootColumns}',`,
+    ...startOf(periods),
     '}',
     '',
   ]
   writeFileSync(join(target, `${network}.ts`), lines.join('\n'))
   console.log(`${network}: ${chosen.length} roots to height ${lastHeight}`)
+}
+
+/** The work of all periods and what the next one asks for; test networks' targets are not in their files. */
+function startOf(periods: readonly (readonly [root: string, target: bigint])[]): readonly string[] {
+  const nextTarget = periods.at(-1)?.[1] ?? 0n
+  if (nextTarget === 0n) return []
+  const first = targetOfBits(NETWORKS.mainnet.limitBits) ?? 0n
+  const targets = [first, ...periods.slice(0, -1).map(([, target]) => targetOfBits(bitsOfTarget(target)) ?? 0n)]
+  const work = targets.reduce((sum, target) => sum + BigInt(RETARGET_PERIOD_HEADERS) * workOfTarget(target), 0n)
+  return [`  start: { work: '${work.toString(16)}', nextBits: 0x${bitsOfTarget(nextTarget).toString(16)} },`]
 }

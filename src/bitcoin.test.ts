@@ -14,6 +14,7 @@ import {
 import type { BitcoinNetwork, TransactionProof } from './bitcoin.ts'
 import { HEADER_SIZE_BYTES, readUint32 } from './chain/bitcoin/header.ts'
 import { NETWORKS } from './chain/bitcoin/networks.ts'
+import { bitsOfTarget, targetOfBits, workOfTarget } from './chain/bitcoin/target.ts'
 
 const NETWORK_NAMES = Object.keys(NETWORKS) as readonly BitcoinNetwork[]
 
@@ -100,6 +101,42 @@ testWithData('checkpoints are the roots of the real headers and of the ones that
   const bytes = headers.slice(2_015 * HEADER_SIZE_BYTES, 2_016 * HEADER_SIZE_BYTES)
   expect(decodeHeader(bytes).root).toBe(first?.root)
 })
+
+testWithData(
+  'the start above mainnet’s last checkpoint has the work of all periods, as bitcoinj and the headers count it',
+  async () => {
+    const [last, ...others] = (await loadCheckpoints('mainnet')).toReversed()
+    expect(last?.start?.nextBits).toBe(0x170240c3)
+    expect(others.every(({ start }) => start === undefined)).toBe(true)
+    const text = readFileSync(dataPath('bitcoin/checkpoints/electrum-mainnet.json'), 'utf8')
+    const periods = JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) =>
+      typeof value === 'number' ? BigInt(context?.source ?? '0') : value,
+    ) as readonly (readonly [string, bigint])[]
+    const bitsOfPeriod = (index: number): number =>
+      bitsOfTarget(periods[index - 1]?.[1] ?? targetOfBits(0x1d00ffff) ?? 0n)
+    const workOfPeriod = (index: number): bigint => workOfTarget(targetOfBits(bitsOfPeriod(index)) ?? 0n)
+    const workBefore = new Map<number, bigint>([[0, 0n]])
+    for (let index = 0; index < periods.length; index += 1) {
+      workBefore.set(index + 1, (workBefore.get(index) ?? 0n) + 2_016n * workOfPeriod(index))
+    }
+    expect(last?.start?.work).toBe(workBefore.get(periods.length))
+    for (const file of ['mainnet-bitcoinj-2016-878976.bin', 'mainnet-epoch-edges-0-832608.bin']) {
+      const bytes = new Uint8Array(readFileSync(dataPath('bitcoin/checkpoints', file)))
+      let compared = 0
+      for (let offset = 0; offset < bytes.length; offset += 4 + HEADER_SIZE_BYTES + 32) {
+        const height = readUint32(bytes, offset)
+        if (height % 2_016 !== 0) continue
+        const header = bytes.slice(offset + 4, offset + 4 + HEADER_SIZE_BYTES)
+        const index = height / 2_016
+        const counted = BigInt(`0x${Buffer.from(bytes.slice(offset + 84, offset + 116)).toString('hex')}`)
+        expect(decodeHeader(header).bits, `${file}, height ${height}`).toBe(bitsOfPeriod(index))
+        expect(counted, `${file}, height ${height}`).toBe((workBefore.get(index) ?? 0n) + workOfPeriod(index))
+        compared += 1
+      }
+      expect(compared, file).toBeGreaterThan(400)
+    }
+  },
+)
 
 test('a proof is checked without a light node, as an object, as JSON made it, or as bytes', () => {
   const { content } = bitcoin('regtest')

@@ -38,6 +38,19 @@ export interface HeaderRecord extends HeaderSummary {
 export interface Checkpoint {
   readonly height: number
   readonly root: Root
+  /** Where a light node may start above it: work of the chain up to and with it, and the bits of the header that follows. */
+  readonly start?: CheckpointStart
+}
+
+export interface CheckpointStart {
+  readonly work: bigint
+  readonly nextBits: number
+}
+
+/** Heights whose headers are still to come, both included. */
+export interface Gap {
+  readonly fromHeight: number
+  readonly toHeight: number
 }
 
 export interface Chain {
@@ -78,13 +91,18 @@ export type SliceStop =
   /** Keeps every rule, but the side rows are full of branches with more work. Not the peer's fault; it was not added. */
   | { readonly type: 'no-room'; readonly index: number; readonly height: number }
 
+export interface HeadChange {
+  readonly commonHeight: number
+  readonly reverted: readonly HeaderSummary[]
+}
+
 export interface SliceOutcome {
   /** Headers new to the tree. */
   readonly addedCount: number
   /** Headers the tree had already. */
   readonly knownCount: number
   /** The head moved: the best chain is the same up to and with `commonHeight`; `reverted` oldest first, empty on growth. */
-  readonly headChange: { readonly commonHeight: number; readonly reverted: readonly HeaderSummary[] } | undefined
+  readonly headChange: HeadChange | undefined
   readonly stop: SliceStop | undefined
 }
 
@@ -107,6 +125,15 @@ export interface BatchInspection {
 export interface HeaderTree {
   /** The best chain's last header. */
   readonly tip: HeaderSummary
+  /** What is missing below a start at a checkpoint; undefined where every header down to genesis is here. */
+  readonly gap: Gap | undefined
+  /**
+   * From now on a header that follows this checkpoint connects, though what lies below is missing: it becomes the tip, and
+   * headers below are added as they come, until the last of them is the checkpoint. Not where the tip is as high already.
+   */
+  startAbove(checkpoint: Checkpoint): void
+  /** Gives up what is above the gap: the tip is then where the headers from genesis on end. */
+  dropAbove(): void
   has(root: Root): boolean
   /** By height on the best chain, or by root anywhere in the tree. */
   get(heightOrRoot: number | Root): HeaderRecord | undefined
@@ -120,12 +147,16 @@ export interface HeaderTree {
   inspect(headers: Uint8Array): BatchInspection
   /** The root of one header. */
   rootOf(header: Uint8Array): Root
-  /** Verifies and adds headers `index` … `index + count - 1` of a batch, each following the one before. Copies what it keeps. */
+  /**
+   * Verifies and adds headers `index` … `index + count - 1` of a batch, each following the one before. Copies what it keeps.
+   * Below a gap nothing connects but a back-fill, so that nobody can put anything else between genesis and the checkpoint.
+   */
   add(args: {
     readonly headers: Uint8Array
     readonly index: number
     readonly count: number
     readonly nowUnixMs: number
+    readonly isBackfill?: boolean
   }): SliceOutcome
   /** Best-chain headers after the first locator entry that is on the best chain; an unknown locator answers from genesis. */
   serveRange(args: { readonly locator: readonly Root[]; readonly stop: Root | undefined; readonly countMax: number }): {

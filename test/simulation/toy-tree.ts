@@ -20,6 +20,8 @@ export function createToyTree(registry: ToyRegistry): HeaderTree {
 }
 
 class ToyTree implements HeaderTree {
+  /** It never starts above a checkpoint. */
+  readonly gap: undefined
   private readonly registry: ToyRegistry
   private held = new Uint8Array(16)
   private heldCount = 1
@@ -42,6 +44,10 @@ class ToyTree implements HeaderTree {
   get sideHeaderCount(): number {
     return this.heldCount - this.tipRecord.height - 1
   }
+
+  startAbove(): void {}
+
+  dropAbove(): void {}
 
   has(root: Root): boolean {
     const record = this.registry.byRoot(root)

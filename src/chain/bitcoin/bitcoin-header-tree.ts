@@ -1,6 +1,8 @@
 /** The tree of verified Bitcoin headers, on rows. */
 import type {
   BatchInspection,
+  Checkpoint,
+  Gap,
   HeaderRecord,
   HeaderSummary,
   HeaderTree,
@@ -26,16 +28,15 @@ import { HeaderRows } from './header-rows.ts'
 import { HeaderRules } from './header-rules.ts'
 import type { RuleBreach } from './header-rules.ts'
 import { HeaderWindow } from './header-window.ts'
-import type { NetworkParameters } from './networks.ts'
+import { RETARGET_PERIOD_HEADERS, type NetworkParameters } from './networks.ts'
+import { locatorRows } from './locator-rows.ts'
 import { RootIndex } from './root-index.ts'
 import { findAncestors } from './serve-ancestors.ts'
 import { SideRows } from './side-rows.ts'
-import { decodeTarget, targetOfBits } from './target.ts'
+import { decodeTarget, targetOfBits, toLimbs, workOfLimbs } from './target.ts'
 
 /** DESIGN, "A chain is a folder": low-work floods are bounded by memory, not by belief. */
 export const SIDE_HEADERS_MAX = 20_000
-/** Bitcoin Core chain.cpp, LocatorEntries: ten dense, then doubling steps. */
-const LOCATOR_DENSE_COUNT = 10
 /** The first row. */
 const GENESIS_ROW = 0
 
@@ -45,7 +46,11 @@ export interface BitcoinHeaderTreeOptions {
   readonly sideHeaderCountMax?: number
 }
 
-/** Rows 0 … of which row 0 is genesis; the best chain by height, every other row in `#side`, every row in `#index`. */
+/**
+ * Rows 0 … of which row 0 is genesis; the best chain by height, every other row in `#side`, every row in `#index`.
+ * During a back-fill the best chain has a gap (`best-chain.ts`). Headers below it are a segment of their own: what comes
+ * after its end extends it, everything else there is a side row, however much work it has, until the gap is closed.
+ */
 export class BitcoinHeaderTree implements HeaderTree {
   readonly #hashHeaders: HashHeaders
   readonly #sideHeaderCountMax: number
@@ -65,6 +70,8 @@ export class BitcoinHeaderTree implements HeaderTree {
   #windowRow = -1
   #earlierRow = -1
   #tip: HeaderSummary | undefined
+  /** The checkpoint that a header may follow though it is not here. */
+  #start: Checkpoint | undefined
   /** What the slice in work has done to the head. */
   #headChange: SliceOutcome['headChange']
 
@@ -78,7 +85,7 @@ export class BitcoinHeaderTree implements HeaderTree {
     const limit = targetOfBits(network.limitBits) ?? 0n
     const target = decodeTarget(readUint32(genesisHeader, BITS_OFFSET), limit)
     assert(target !== undefined, 'a genesis header has a target')
-    this.#rows.addGenesis(genesisHeader, target.work)
+    this.#rows.addFirst(genesisHeader, GENESIS_ROW, target.work)
     this.#best.append(GENESIS_ROW)
     this.#index.add(rootToBytes(network.genesis), 0, GENESIS_ROW)
   }
@@ -94,6 +101,31 @@ export class BitcoinHeaderTree implements HeaderTree {
 
   get sideHeaderCount(): number {
     return this.#side.count
+  }
+
+  get gap(): Gap | undefined {
+    return this.#best.gap
+  }
+
+  startAbove(checkpoint: Checkpoint): void {
+    const isAbove = checkpoint.height > this.#best.tipHeight
+    if (isAbove && this.gap === undefined && checkpoint.start !== undefined) this.#start = checkpoint
+  }
+
+  dropAbove(): void {
+    if (this.gap === undefined) return
+    for (let leaf = this.#side.leastLeaf(-1); leaf !== undefined; leaf = this.#side.leastLeaf(-1)) this.#evict(leaf)
+    for (let height = this.#best.tipHeight; height >= this.#best.baseHeight; height -= 1) {
+      const row = this.#best.rowAt(height)
+      this.#best.truncate(height)
+      this.#readRoot(row, this.#scratch)
+      this.#index.remove(this.#scratch, 0, row)
+      this.#rows.remove(row)
+    }
+    this.#best.dropAbove()
+    this.#start = undefined
+    this.#windowRow = -1
+    this.#tip = undefined
   }
 
   has(root: Root): boolean {
@@ -115,20 +147,13 @@ export class BitcoinHeaderTree implements HeaderTree {
   }
 
   locator(fromHeight: number): readonly Root[] {
-    const roots: Root[] = []
-    let step = 1
-    let height = Math.min(Math.max(Math.trunc(fromHeight), 0), this.#best.tipHeight)
-    for (; height > 0; height -= step) {
-      roots.push(this.#rootOf(this.#best.rowAt(height)))
-      if (roots.length >= LOCATOR_DENSE_COUNT) step *= 2
-    }
-    roots.push(this.#rootOf(GENESIS_ROW))
-    return roots
+    return locatorRows(this.#best, fromHeight).map((row) => this.#rootOf(row))
   }
 
   range({ fromHeight, count }: { readonly fromHeight: number; readonly count: number }): Uint8Array {
     const first = Math.max(fromHeight, 0)
-    const end = Math.min(first + count, this.#best.tipHeight + 1)
+    const lastHeight = first < this.#best.baseHeight ? this.#best.lowTipHeight : this.#best.tipHeight
+    const end = Math.min(first + count, lastHeight + 1)
     const bytes = new Uint8Array(Math.max(end - first, 0) * HEADER_SIZE_BYTES)
     for (let height = first; height < end; height += 1) {
       this.#rows.copy(this.#best.rowAt(height), bytes, (height - first) * HEADER_SIZE_BYTES)
@@ -153,16 +178,15 @@ export class BitcoinHeaderTree implements HeaderTree {
     return readRoot(this.#scratch, 0)
   }
 
-  add(args: {
-    readonly headers: Uint8Array
-    readonly index: number
-    readonly count: number
-    readonly nowUnixMs: number
-  }): SliceOutcome {
-    const { headers, index, count, nowUnixMs } = args
+  add(args: Parameters<HeaderTree['add']>[0]): SliceOutcome {
+    const { headers, index, count, nowUnixMs, isBackfill = false } = args
     const start = index * HEADER_SIZE_BYTES
     let parent = this.#index.find(headers, start + PARENT_OFFSET)
-    if (parent === -1 && !this.#isGenesis(headers, start)) {
+    const isConnected =
+      parent === -1
+        ? this.#isGenesis(headers, start) || this.#followsStart(headers, start)
+        : isBackfill || this.#forkHeight(parent) >= this.#best.baseHeight
+    if (!isConnected) {
       return { addedCount: 0, knownCount: 0, headChange: undefined, stop: unconnected(headers, index) }
     }
     const roots = new Uint8Array(count * ROOT_SIZE_BYTES)
@@ -185,7 +209,7 @@ export class BitcoinHeaderTree implements HeaderTree {
         if (typeof outcome === 'number') {
           addedCount += 1
           parent = outcome
-        } else stop = { ...outcome, index: index + at, height: this.#rows.height(parent) + 1 }
+        } else stop = { ...outcome, index: index + at, height: this.#window.tipHeight + 1 }
       } else {
         knownCount += 1
         parent = known
@@ -211,11 +235,7 @@ export class BitcoinHeaderTree implements HeaderTree {
     return { headers: this.range({ fromHeight, count }), hasMore: count < wantedCount }
   }
 
-  serveAncestors(args: {
-    readonly roots: readonly Root[]
-    readonly known: readonly Root[]
-    readonly countMax: number
-  }): { readonly headers: Uint8Array; readonly answered: readonly Root[]; readonly unknown: readonly Root[] } {
+  serveAncestors(args: Parameters<HeaderTree['serveAncestors']>[0]): ReturnType<HeaderTree['serveAncestors']> {
     const found = findAncestors({
       ...args,
       rowOf: (root) => this.#rowOf(root),
@@ -235,6 +255,15 @@ export class BitcoinHeaderTree implements HeaderTree {
     return this.#index.find(this.#scratch, 0) === GENESIS_ROW
   }
 
+  /** Its parent is the checkpoint to start above, and nothing was started there, or with this very header. */
+  #followsStart(headers: Uint8Array, offset: number): boolean {
+    if (this.#start === undefined) return false
+    if (!isSameRoot(headers, offset + PARENT_OFFSET, rootToBytes(this.#start.root), 0)) return false
+    this.#hashHeaders(headers, offset, 1, this.#scratch)
+    const { baseHeight } = this.#best
+    return baseHeight === 0 || this.#index.find(this.#scratch, 0) === this.#best.rowAt(baseHeight)
+  }
+
   /** Verifies and adds one header that is new to the tree, after the row `parent`. Gives its row, or why there is none. */
   #addHeader(args: {
     readonly headers: Uint8Array
@@ -245,26 +274,88 @@ export class BitcoinHeaderTree implements HeaderTree {
     readonly nowUnixMs: number
   }): number | RuleBreach | { readonly type: 'no-room' } {
     const { headers, offset, roots, rootOffset, parent, nowUnixMs } = args
-    this.#moveWindow(parent)
-    const breach = this.#rules.check(headers, offset, roots, rootOffset, nowUnixMs)
+    const start = parent === -1 ? this.#start : undefined
+    if (start === undefined) this.#moveWindow(parent)
+    else this.#startWindow(start.height)
+    const breach = this.#rules.check(headers, offset, roots, rootOffset, nowUnixMs, start?.start?.nextBits)
     if (breach !== undefined) return breach
     if (this.#rows.isFull) return { type: 'no-room' }
-    const row = this.#rows.add(headers, offset, parent, this.#rules.work)
-    const tipHeight = this.#best.tipHeight
-    if (parent === this.#best.rowAt(tipHeight)) {
+    const { tipHeight } = this.#best
+    const row =
+      start === undefined
+        ? this.#rows.add(headers, offset, parent, this.#rules.work)
+        : this.#addStart(headers.subarray(offset, offset + HEADER_SIZE_BYTES), start)
+    if (start !== undefined) {
+      this.#headChange = { commonHeight: tipHeight, reverted: [] }
+      this.#tip = undefined
+    } else if (this.#rows.height(row) < this.#best.baseHeight) {
+      if (parent === this.#best.rowAt(this.#best.lowTipHeight)) this.#best.appendLow(row)
+      else if (!this.#addToSide(row, parent)) return this.#letGo(row)
+    } else if (parent === this.#best.rowAt(tipHeight)) {
       this.#best.append(row)
       this.#headChange ??= { commonHeight: tipHeight, reverted: [] }
       this.#tip = undefined
-    } else if (this.#rows.compareWork(row, this.#best.rowAt(tipHeight)) > 0) {
+    } else if (this.#forkHeight(parent) >= this.#best.baseHeight && this.#hasMoreWork(row, tipHeight)) {
       this.#reorganise(row)
-    } else if (!this.#addToSide(row, parent)) {
-      this.#rows.remove(row)
-      return { type: 'no-room' }
-    }
+    } else if (!this.#addToSide(row, parent)) return this.#letGo(row)
     this.#index.add(roots, rootOffset, row)
     this.#window.append(readUint32(headers, offset + TIME_OFFSET), readUint32(headers, offset + BITS_OFFSET))
     this.#windowRow = row
+    if (this.#best.lowTipHeight + 1 === this.#best.baseHeight) this.#closeGap(nowUnixMs)
     return row
+  }
+
+  #hasMoreWork(row: number, tipHeight: number): boolean {
+    return this.#rows.compareWork(row, this.#best.rowAt(tipHeight)) > 0
+  }
+
+  /** Where the branch that ends in this row leaves the best chain; without a gap that need not be known. */
+  #forkHeight(row: number): number {
+    if (this.#best.baseHeight === 0) return 0
+    let fork = row
+    while (this.#side.has(fork)) fork = this.#rows.parent(fork)
+    return this.#rows.height(fork)
+  }
+
+  #letGo(row: number): { readonly type: 'no-room' } {
+    this.#rows.remove(row)
+    return { type: 'no-room' }
+  }
+
+  #addStart(header: Uint8Array, { height, start }: Checkpoint): number {
+    const work = workOfLimbs(this.#rules.work) + (start?.work ?? 0n)
+    const row = this.#rows.addFirst(header, height + 1, toLimbs(work))
+    this.#best.startAt(height + 1, row)
+    return row
+  }
+
+  /** The last header below the gap came: what lacked earlier headers is checked now. If it does not hold, genesis' side stays. */
+  #closeGap(nowUnixMs: number): void {
+    const { baseHeight, lowTipHeight } = this.#best
+    const [base, low] = [this.#best.rowAt(baseHeight), this.#best.rowAt(lowTipHeight)]
+    // Not by its child's parent field, which says what it should be.
+    this.#hashHeaders(this.#rows.bytes(low), this.#rows.byteOffset(low), 1, this.#scratch)
+    const isSame = readRoot(this.#scratch, 0) === this.#start?.root && this.#rows.work(low) === this.#start.start?.work
+    this.#rows.setParent(base, low)
+    this.#moveWindow(low)
+    const isSound = isSame && this.#keepsRules(baseHeight, lowTipHeight + RETARGET_PERIOD_HEADERS, nowUnixMs)
+    this.#windowRow = -1
+    this.#start = undefined
+    if (isSound) return this.#best.close()
+    this.dropAbove()
+    this.#headChange = { commonHeight: lowTipHeight, reverted: [] }
+  }
+
+  /** Headers that are here already, checked once more with all that lies before them; the window ends below the first. */
+  #keepsRules(fromHeight: number, toHeight: number, nowUnixMs: number): boolean {
+    for (let height = fromHeight; height <= Math.min(toHeight, this.#best.tipHeight); height += 1) {
+      const row = this.#best.rowAt(height)
+      this.#readRoot(row, this.#scratch)
+      const breach = this.#rules.check(this.#rows.bytes(row), this.#rows.byteOffset(row), this.#scratch, 0, nowUnixMs)
+      if (breach?.type === 'invalid') return false
+      this.#window.append(this.#rows.time(row), this.#rows.bits(row))
+    }
+    return true
   }
 
   /** Makes the branch that ends in `row`, which is not in any set yet, the best chain. */
@@ -320,11 +411,17 @@ export class BitcoinHeaderTree implements HeaderTree {
     this.#earlierRow = row
   }
 
+  /** The window before the first header above a gap is empty. */
+  #startWindow(height: number): void {
+    this.#window.reset(height + 1)
+    this.#earlierRow = -1
+  }
+
   #loadEarlier(): boolean {
     const row = this.#earlierRow
     if (row === -1) return false
     this.#window.prepend(this.#rows.time(row), this.#rows.bits(row))
-    this.#earlierRow = row === GENESIS_ROW ? -1 : this.#rows.parent(row)
+    this.#earlierRow = this.#rows.parent(row)
     return true
   }
 

@@ -8,6 +8,8 @@ export interface CheckpointTable {
   readonly lastHeight: number
   /** As hashed, by columns, in base64: byte 0 of every root, then byte 1 of every root, … Compresses better than rows. */
   readonly rootColumns: string
+  /** Of the last one: the chain's work, in hex, and the bits of the header that follows. Where the source has none, no start. */
+  readonly start?: { readonly work: string; readonly nextBits: number }
 }
 
 /** `columns` is the table's `rootColumns`, decoded. Lowest first. */
@@ -20,5 +22,9 @@ export function readCheckpoints(table: CheckpointTable, columns: Uint8Array): re
   return Array.from({ length: count }, (_, index) => ({
     height: Math.min((index + 1) * table.stepHeaders - 1, table.lastHeight),
     root: readRoot(roots, index * ROOT_SIZE_BYTES),
+    ...(index === count - 1 &&
+      table.start !== undefined && {
+        start: { work: BigInt(`0x${table.start.work}`), nextBits: table.start.nextBits },
+      }),
   }))
 }

@@ -14,7 +14,7 @@ test('work adds up and compares as whole numbers of 128 bits', () => {
   fc.assert(
     fc.property(arbitraryWork, arbitraryWork, arbitraryWork, (first, left, right) => {
       const rows = new HeaderRows()
-      rows.addGenesis(genesisHeader, toLimbs(first))
+      rows.addFirst(genesisHeader, 0, toLimbs(first))
       const leftRow = rows.add(genesisHeader, 0, 0, toLimbs(left))
       const rightRow = rows.add(genesisHeader, 0, 0, toLimbs(right))
       expect(rows.work(leftRow)).toBe(first + left)
@@ -25,7 +25,7 @@ test('work adds up and compares as whole numbers of 128 bits', () => {
 
 test('a row that was let go is used again', () => {
   const rows = new HeaderRows()
-  rows.addGenesis(genesisHeader, [2, 0, 0, 0])
+  rows.addFirst(genesisHeader, 0, [2, 0, 0, 0])
   const row = rows.add(genesisHeader, 0, 0, [2, 0, 0, 0])
   const child = rows.add(genesisHeader, 0, row, [2, 0, 0, 0])
   expect([rows.height(child), rows.parent(child)]).toEqual([2, row])

@@ -12,6 +12,8 @@ const CHUNK_MASK: number = CHUNK_ROWS - 1
 /** Words of a row beside its header: parent row, height, then work in four limbs, least first. */
 const ROW_WORDS = 6
 const PARENT_WORD = 0
+/** -1 as an unsigned word: more rows than there ever are. */
+const NO_PARENT = 0xffffffff
 const HEIGHT_WORD = 1
 const WORK_WORD = 2
 const WORK_LIMBS = 4
@@ -40,11 +42,18 @@ export class HeaderRows {
     return this.#chunks.length * CHUNK_ROWS * (HEADER_SIZE_BYTES + 4 * ROW_WORDS) + 4 * words
   }
 
-  /** Adds the first row, without a parent; its own work is its chain's. */
-  addGenesis(header: Uint8Array, work: WorkLimbs): void {
+  /** Adds a row without a parent; `work` is that of the chain up to and with it. Gives the new row. */
+  addFirst(header: Uint8Array, height: number, work: WorkLimbs): number {
     const row = this.#take()
-    this.#chunk(row).bytes.set(header, 0)
-    this.#chunk(row).words.set(work, WORK_WORD)
+    const { bytes, words } = this.#chunk(row)
+    bytes.set(header, (row & CHUNK_MASK) * HEADER_SIZE_BYTES)
+    words.set([NO_PARENT, height, ...work], (row & CHUNK_MASK) * ROW_WORDS)
+    return row
+  }
+
+  /** Gives a row that had none its parent. */
+  setParent(row: number, parent: number): void {
+    this.#chunk(row).words[(row & CHUNK_MASK) * ROW_WORDS + PARENT_WORD] = parent
   }
 
   /** Copies the header at `offset`; `work` is its own, without its ancestors'. Gives the new row. Not to be called when full. */
@@ -72,8 +81,9 @@ export class HeaderRows {
     this.#free.push(row)
   }
 
+  /** -1 for genesis, and for the first row above a gap. */
   parent(row: number): number {
-    return this.#chunk(row).words[(row & CHUNK_MASK) * ROW_WORDS + PARENT_WORD] ?? 0
+    return (this.#chunk(row).words[(row & CHUNK_MASK) * ROW_WORDS + PARENT_WORD] ?? NO_PARENT) | 0
   }
 
   height(row: number): number {

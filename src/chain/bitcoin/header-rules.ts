@@ -47,18 +47,22 @@ export class HeaderRules {
     return this.#target?.work ?? [0, 0, 0, 0]
   }
 
-  /** The header at `offset`, with its root at `rootOffset`, as the one after the window's tip. */
+  /**
+   * The header at `offset`, with its root at `rootOffset`, as the one after the window's tip. `knownBits`: what it must carry
+   * where the headers that decide that are not known.
+   */
   check(
     headers: Uint8Array,
     offset: number,
     roots: Uint8Array,
     rootOffset: number,
     nowUnixMs: number,
+    knownBits?: number,
   ): RuleBreach | undefined {
     const height = this.#window.tipHeight + 1
     const time = readUint32(headers, offset + TIME_OFFSET)
     const bits = readUint32(headers, offset + BITS_OFFSET)
-    const required = requiredBits(this.#network, this.#window, time)
+    const required = requiredBits(this.#network, this.#window, time) ?? knownBits
     if (required !== undefined && bits !== required) {
       return invalid('bits', `expected bits ${bitsToHex(required)}, got ${bitsToHex(bits)}`)
     }

@@ -8,6 +8,7 @@ export interface AncestorsQuery {
   readonly countMax: number
   /** -1 for a root that is not in the tree. */
   readonly rowOf: (root: Root) => number
+  /** -1 for the first row above a gap. */
   readonly parent: (row: number) => number
   /** Height of a row on the best chain; `undefined` off it. */
   readonly bestHeight: (row: number) => number | undefined
@@ -36,7 +37,12 @@ export function findAncestors(query: AncestorsQuery): {
       continue
     }
     const run: number[] = []
-    while (!stops.has(row) && (bestHeight(row) ?? Infinity) > joinHeight && rows.length + run.length < query.countMax) {
+    while (
+      row !== -1 &&
+      !stops.has(row) &&
+      (bestHeight(row) ?? Infinity) > joinHeight &&
+      rows.length + run.length < query.countMax
+    ) {
       run.push(row)
       // Sent once: a later run that meets this one stops before it.
       stops.add(row)

@@ -64,6 +64,10 @@ export function toLimbs(work: bigint): WorkLimbs {
   return [limb(0), limb(1), limb(2), limb(3)]
 }
 
+export function workOfLimbs(limbs: WorkLimbs): bigint {
+  return limbs.reduceRight((work, limb) => (work << 32n) | BigInt(limb), 0n)
+}
+
 /** Eight digits of hex, as Bitcoin's tools show bits. */
 export function bitsToHex(bits: number): string {
   return bits.toString(16).padStart(8, '0')
