@@ -57,7 +57,10 @@ export class ContentAccess {
   }
 
   async getBytes(text: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    const [bytes] = await this.#getAll([checkedCid(text)], signal)
+    const cid = checkedCid(text)
+    signal?.throwIfAborted()
+    const known = this.#headerOf(cid) ?? (await this.#read([cid]))[0]
+    const [bytes = known] = known === undefined ? await this.#options.wants.blocks([cid], signal) : []
     return ownCopy(bytes as Uint8Array)
   }
 

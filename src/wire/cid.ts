@@ -1,10 +1,9 @@
 import type { CidPrefix } from '../core/exchange/exchange-message.ts'
 import type { Cid } from '../core/ids.ts'
 import { CID_BYTES_MAX } from '../core/limits.ts'
-import { encodeVarint } from './varint.ts'
+import { VARINT_BYTES_MAX, writeVarint } from './varint.ts'
 import { undecodable, WireError } from './wire-error.ts'
 import { base58btc } from 'multiformats/bases/base58'
-import { joinBytes } from './join-bytes.ts'
 
 /** Multicodec table: what this project names. */
 export const CODEC_RAW = 0x55
@@ -25,6 +24,8 @@ const VERSION_0_PREFIX_BYTES: Uint8Array = Uint8Array.of(0, CODEC_DAG_PB, HASH_S
 const DIGEST_BYTES_MAX = 128
 /** Every code of the multicodec table fits 32 bits, five groups of 7. */
 const CODE_BYTES_MAX = 5
+/** Of a text, its own prefix included: 160 bits are four codes. */
+const PREFIX_LETTERS_MAX = 33
 /** RFC 4648, section 6, in lower case; Multibase prefix `b`. */
 const BASE_32 = 'abcdefghijklmnopqrstuvwxyz234567'
 const BASE_32_PREFIX = 'b'
@@ -45,7 +46,8 @@ export function parseCid(text: string): CidParts {
 
 /** The CID that a person or a program wrote, in its one form here. Throws `WireError`. */
 export function toCid(text: string): Cid {
-  return formatCid(parseCid(text))
+  const bytes = cidBytes(text)
+  return cidText(bytes, decodeCid(bytes).version)
 }
 
 /** The bytes that go over the wire. Throws `WireError` when the text is no CID. */
@@ -77,11 +79,13 @@ export function cidFromWire(bytes: Uint8Array): Cid | undefined {
   return 'expected' in parts || parts.hashCode === HASH_IDENTITY ? undefined : cidText(bytes, parts.version)
 }
 
-/** Bitswap, "Block": what stands before the digest. Throws `WireError` when the text is no CID. */
+/** Bitswap, "Block": what stands before the digest, which is not looked at. Throws `WireError` when the text does not begin as a CID. */
 export function prefixBytes(cid: Cid): Uint8Array {
-  const bytes = cidBytes(cid)
-  const { version, digest } = decodeCid(bytes)
-  return version === 0 ? VERSION_0_PREFIX_BYTES : bytes.subarray(0, bytes.length - digest.length)
+  if (cid.startsWith('Qm')) return VERSION_0_PREFIX_BYTES
+  const bytes = fromBase32(cid.slice(0, PREFIX_LETTERS_MAX))
+  const read = readPrefix(bytes)
+  if ('expected' in read) throw undecodable(read.expected, read.got)
+  return bytes.subarray(0, read.sizeBytes)
 }
 
 /** Undefined when it is none, or more than one. Never throws: a message may hold many. */
@@ -148,8 +152,12 @@ function codeAt(bytes: Uint8Array, offset: number, end: number): number {
 }
 
 function cidBytesOf({ version, codec, hashCode, digest }: Omit<CidParts, 'digestSizeBytes'>): Uint8Array {
-  const multihash = [encodeVarint(hashCode), encodeVarint(digest.length), digest]
-  return joinBytes(version === 0 ? multihash : [encodeVarint(version), encodeVarint(codec), ...multihash])
+  const codes = version === 0 ? [hashCode, digest.length] : [version, codec, hashCode, digest.length]
+  const bytes = new Uint8Array(codes.length * VARINT_BYTES_MAX + digest.length)
+  let end = 0
+  for (const code of codes) end = writeVarint(bytes, end, code)
+  bytes.set(digest, end)
+  return bytes.subarray(0, end + digest.length)
 }
 
 function cidText(bytes: Uint8Array, version: 0 | 1): Cid {

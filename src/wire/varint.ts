@@ -5,14 +5,17 @@ export const VARINT_BYTES_MAX = 10
 
 /** Unsigned LEB128. Throws `RangeError` when `value` is not a whole number from 0 to 2^53 - 1: the caller's mistake. */
 export function encodeVarint(value: number): Uint8Array {
+  const bytes = new Uint8Array(VARINT_BYTES_MAX)
+  return bytes.slice(0, writeVarint(bytes, 0, value))
+}
+
+/** The same, into `bytes` at `offset`, where there is room for `VARINT_BYTES_MAX`; returns where it ends. */
+export function writeVarint(bytes: Uint8Array, offset: number, value: number): number {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`expected a whole number from 0, got ${value}`)
-  const bytes: number[] = []
-  while (value >= 0x80) {
-    bytes.push((value % 0x80) | 0x80)
-    value = Math.floor(value / 0x80)
-  }
-  bytes.push(value)
-  return Uint8Array.from(bytes)
+  let rest = value
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes[offset++] = (rest % 0x80) | 0x80
+  bytes[offset] = rest
+  return offset + 1
 }
 
 export interface DecodedVarint {
