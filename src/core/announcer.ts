@@ -31,23 +31,29 @@ export class Announcer {
 
   /** All that changed when that is little, so that it connects at once; else the head alone, and peers fetch the rest. */
   announce(peers: Iterable<SyncPeer>): void {
-    const { height, root, work } = this.#tree.tip
+    const { height, root } = this.#tree.tip
     if (root === this.#announced) return
-    const head = { height, root, work }
     const changedFrom = this.#changedFrom ?? height
     const fromHeight = height - changedFrom < ANNOUNCED_HEADERS_MAX ? changedFrom : height
-    for (const peer of peers) {
-      const connection = this.#connectionOf(peer.peer)
-      if (peer.delivered === root || peer.told === root || connection === undefined) continue
-      tell(peer, head)
-      const headers = this.#tree.range({ fromHeight, count: height - fromHeight + 1 })
-      this.#effects.push({
-        type: 'send-message',
-        connection,
-        message: { type: 'announce', headers, head },
-      })
-    }
+    for (const peer of peers) if (peer.told !== root) this.#tell(peer, fromHeight)
     this.#announced = root
     this.#changedFrom = undefined
+  }
+
+  /** What the peer was told over a connection may have gone down with it: the head is told again. */
+  repeat(peer: SyncPeer, lost: ConnectionId): void {
+    const { root, height } = this.#tree.tip
+    if (peer.told === root && peer.toldOver === lost) this.#tell(peer, height)
+  }
+
+  /** Headers from that height on, unless the last of them came from this peer. */
+  #tell(peer: SyncPeer, fromHeight: number): void {
+    const { height, root, work } = this.#tree.tip
+    const connection = this.#connectionOf(peer.peer)
+    if (peer.delivered === root || connection === undefined) return
+    const head = { height, root, work }
+    tell(peer, head, connection)
+    const headers = this.#tree.range({ fromHeight, count: height - fromHeight + 1 })
+    this.#effects.push({ type: 'send-message', connection, message: { type: 'announce', headers, head } })
   }
 }

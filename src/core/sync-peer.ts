@@ -42,6 +42,7 @@ export interface SyncPeer {
   delivered: Root | undefined
   /** The last head of ours that we sent it. */
   told: Root | undefined
+  toldOver: ConnectionId | undefined
   headersRequest: PendingHeaders | undefined
   ancestorsRequest: PendingAncestors | undefined
   ping: SentRequest | undefined
@@ -73,6 +74,7 @@ export function createSyncPeer(args: { peer: PeerId; info: NodeInfo; nowMs: numb
     claimed: args.info.head,
     delivered: undefined,
     told: undefined,
+    toldOver: undefined,
     headersRequest: undefined,
     ancestorsRequest: undefined,
     ping: undefined,
@@ -90,8 +92,9 @@ export function createSyncPeer(args: { peer: PeerId; info: NodeInfo; nowMs: numb
 }
 
 /** We sent it our head: it has that much by now, whatever it said before. */
-export function tell(peer: SyncPeer, head: ClaimedHead): void {
+export function tell(peer: SyncPeer, head: ClaimedHead, connection: ConnectionId): void {
   peer.told = head.root
+  peer.toldOver = connection
   if (head.work > peer.claimed.work) peer.claimed = head
 }
 

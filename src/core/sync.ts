@@ -141,12 +141,13 @@ export class HeaderSync {
     this.#walk.peerGone(peer, nowMs)
   }
 
-  /** What was asked over a connection that is no more is asked again from `againMs` on. */
+  /** What was asked over a connection that is no more is asked again from `againMs` on; what was told is told again. */
   connectionLost(args: { peer: PeerId; connection: ConnectionId; againMs: number }): void {
     const peer = this.#peers.get(args.peer)
     if (peer === undefined) return
     forgetSent(peer, args)
     this.#walk.lost(peer, args.connection, args.againMs)
+    this.#announcer.repeat(peer, args.connection)
   }
 
   /** Our stream broke while the connection lives: asked again soon, and given up when it keeps breaking. */
@@ -188,7 +189,7 @@ export class HeaderSync {
 
   #serve(peer: SyncPeer, connection: ConnectionId, request: SyncRequest): void {
     const message = answer(request, this.verification.isRunning ? this.#tree : undefined)
-    if (message.type === 'headers' && !message.hasMore) tell(peer, message.head)
+    if (message.type === 'headers' && !message.hasMore) tell(peer, message.head, connection)
     this.#effects.push({ type: 'send-message', connection, message })
   }
 
