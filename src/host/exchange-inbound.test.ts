@@ -13,6 +13,7 @@ import {
   IDLE_TICKS_MIN,
   INBOUND_EXCHANGE_STREAMS_MAX,
   UNREAD_BYTES_MAX,
+  WITHOUT_ROOM_BYTES_MAX,
 } from './exchange-inbound.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -47,11 +48,13 @@ class Setup {
   readonly sizes: number[] = []
   readonly costs: number[] = []
   readonly misbehaved: string[] = []
+  readonly heldBack: boolean[] = []
   /** What the next offers wait for. */
   room: Promise<void> = Promise.resolve()
   readonly inbound = new ExchangeInbound({
     id: toConnectionId('a'),
     post: ({ detail }) => this.misbehaved.push(detail),
+    holdBack: (isHeldBack) => this.heldBack.push(isHeldBack),
     offer: ({ read }, sizeBytes) => {
       const part = read(Infinity)
       if (part !== undefined) this.offered.push(part.event.message.pendingBytes)
@@ -143,6 +146,24 @@ test('while there is no room for a message of the peer none of its streams is re
   room.resolve()
   await settled()
   expect(setup.offered.sort((a, b) => a - b)).toEqual([0, 1, 2, 10, 11, 12])
+  expect(setup.heldBack).toEqual([])
+})
+
+test('beyond so many bytes without room, on all connections, whoever sends more is not read at all until there is', async () => {
+  const setups = [admitted(), admitted(), admitted()]
+  const room = Promise.withResolvers<void>()
+  for (const setup of setups) {
+    setup.room = room.promise
+    setup.open().receive(encodeFrame(message(1, WITHOUT_ROOM_BYTES_MAX / 2 - 20)))
+    await settled()
+  }
+  expect(setups.map(({ heldBack }) => heldBack)).toEqual([[], [], [true]])
+  room.resolve()
+  await settled()
+  expect(setups.map(({ heldBack }) => heldBack)).toEqual([[], [], [true, false]])
+  setups[0]?.open().receive(encodeFrame(message(2)))
+  await settled()
+  expect(setups[0]?.heldBack).toEqual([])
 })
 
 test('a message takes its bytes of room, and costs as much as its items to handle', async () => {

@@ -28,6 +28,14 @@ const ITEM_COST_BYTES = 128
 /** Of all connections. */
 const PAYLOADS: PayloadPool = new PayloadPool(EXCHANGE_PACKED_BYTES_MAX)
 
+/**
+ * Of messages without room, on all connections: beyond it whoever sends one is not read at all until it is handled, or a
+ * thousand peers would fill a thousand windows. Up to it only their streams wait, and all else goes on.
+ */
+export const WITHOUT_ROOM_BYTES_MAX: number = 2 * EXCHANGE_MESSAGE_BYTES_MAX
+
+let withoutRoomBytes = 0
+
 interface Reading {
   readonly frames: FrameStream
   /** Of `READING_BYTES_MAX`. */
@@ -48,6 +56,7 @@ export class ExchangeInbound {
   readonly #id: ConnectionId
   readonly #post: (event: PeerMisbehaved) => void
   readonly #offer: (message: UnreadExchange, sizeBytes: number) => Promise<void>
+  readonly #holdBack: (isHeldBack: boolean) => void
   #isAdmitted = false
   #isEnded = false
   /** Streams that came before the peer was admitted, unread. */
@@ -63,10 +72,13 @@ export class ExchangeInbound {
     readonly id: ConnectionId
     readonly post: (event: PeerMisbehaved) => void
     readonly offer: (message: UnreadExchange, sizeBytes: number) => Promise<void>
+    /** Whether the connection is not read at all, as far as its transport can do without. */
+    readonly holdBack: (isHeldBack: boolean) => void
   }) {
     this.#id = args.id
     this.#post = args.post
     this.#offer = args.offer
+    this.#holdBack = args.holdBack
   }
 
   get bytesIn(): number {
@@ -183,13 +195,30 @@ export class ExchangeInbound {
     const message = new BitswapReader(payload)
     const read = (entriesMax: number): ExchangePart | undefined => this.#readPart(reading, message, entriesMax)
     const unread: UnreadExchange = { type: 'exchange-unread', connection: this.#id, read }
-    const room = this.#offer(unread, payload.length).then(() => {
+    const offered = this.#offer(unread, payload.length)
+    const room = offered.then(() => {
       this.#room = undefined
     })
     this.#room = room
     this.#release(reading)
-    await room
+    // By the next microtask it is known whether there was room.
+    await undefined
+    if (this.#isWithoutRoom()) await this.#waitForRoom(room, payload.length)
     reading.isWaiting = false
+  }
+
+  async #waitForRoom(room: Promise<void>, sizeBytes: number): Promise<void> {
+    withoutRoomBytes += sizeBytes
+    const isHeldBack = withoutRoomBytes > WITHOUT_ROOM_BYTES_MAX
+    if (isHeldBack) this.#holdBack(true)
+    await room
+    withoutRoomBytes -= sizeBytes
+    if (isHeldBack) this.#holdBack(false)
+  }
+
+  /** Asked anew after each wait. */
+  #isWithoutRoom(): boolean {
+    return this.#room !== undefined
   }
 
   #readPart({ frames }: Reading, reader: BitswapReader, entriesMax: number): ExchangePart | undefined {

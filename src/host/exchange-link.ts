@@ -5,6 +5,7 @@ import type { ExchangeSendFailed, ExchangeSent } from '../core/exchange/exchange
 import type { ConnectionId } from '../core/ids.ts'
 import { ExchangeInbound } from './exchange-inbound.ts'
 import { ExchangeOutbound } from './exchange-outbound.ts'
+import { holdBack } from './hold-back.ts'
 import type { UnreadExchange } from './host.ts'
 
 /** Bitswap on one connection: a stream of ours, and those that the peer opens. The two know nothing of each other. */
@@ -18,7 +19,8 @@ export class ExchangeLink {
     readonly post: (event: ExchangeSent | ExchangeSendFailed | PeerMisbehaved) => void
     readonly offer: (message: UnreadExchange, sizeBytes: number) => Promise<void>
   }) {
-    this.#inbound = new ExchangeInbound(args)
+    const { connection } = args
+    this.#inbound = new ExchangeInbound({ ...args, holdBack: (isHeldBack) => holdBack(connection, isHeldBack) })
     this.#outbound = new ExchangeOutbound(args)
   }
 
