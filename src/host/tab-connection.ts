@@ -49,6 +49,7 @@ export class TabConnection extends TypedEventEmitter<ConnectionEvents> implement
   readonly maConn: MultiaddrConnection
   readonly #muxer: StreamMuxer
   readonly #registrar: TabRegistrar
+  #isClosing = false
 
   constructor(args: {
     readonly id: string
@@ -89,8 +90,10 @@ export class TabConnection extends TypedEventEmitter<ConnectionEvents> implement
     return this.#muxer.streams
   }
 
+  /** Closing from the first: a dial must not be answered with what waits for a peer that says nothing. */
   get status(): ConnectionStatus {
-    return this.maConn.status
+    const { status } = this.maConn
+    return this.#isClosing && status === 'open' ? 'closing' : status
   }
 
   /** Rejects with libp2p's own errors; the stream is reset when it does. Without a signal there is a deadline. */
@@ -105,6 +108,7 @@ export class TabConnection extends TypedEventEmitter<ConnectionEvents> implement
   }
 
   close(options: AbortOptions = {}): Promise<void> {
+    this.#isClosing = true
     return within({ signal: options.signal, timeoutMs: CLOSE_TIMEOUT_MS }, async (signal) => {
       await this.#muxer.close({ signal })
       await this.maConn.close({ signal })

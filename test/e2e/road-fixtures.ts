@@ -1,17 +1,21 @@
 /** Peers on every road, and pages to connect to them; all gone when a test ends. */
 import type { Page } from '@playwright/test'
-import { join } from 'node:path'
 import { test as base } from './fixtures.ts'
 import { startLab, type Lab } from './road-lab.ts'
+import { startProxy, type Proxy } from './road-proxy.ts'
 import { startPeerOf, startRoadPeer, type RoadPeer } from './road-peer-process.ts'
 
 export { expect } from './fixtures.ts'
 
 export interface Roads {
-  /** A light node in Node.js on every road, with all real headers but the last. */
-  peer(options?: Parameters<typeof startPeerOf>[1]): Promise<RoadPeer & { readonly directory: string }>
-  /** One over a folder that is there already. */
-  restart(directory: string, port: number): Promise<RoadPeer>
+  /** A light node in Node.js on every road, with the real headers up to `PEER_HEIGHT`. */
+  peer(options?: Parameters<typeof startPeerOf>[1]): Promise<RoadPeer>
+  /** One that knows the genesis header only. */
+  emptyPeer(): Promise<RoadPeer>
+  /** The same, on the ports that it had. */
+  restart(peer: RoadPeer): Promise<RoadPeer>
+  /** Between a tab and this address of a peer. */
+  proxy(address: string): Promise<Proxy>
   /** A tab of a browser context of its own. */
   tab(): Promise<Page>
 }
@@ -29,16 +33,20 @@ export const test = base.extend<{ roads: Roads }, { lab: Lab }>({
   roads: async ({ browser, gateways, lab }, use) => {
     const peers: RoadPeer[] = []
     const pages: Page[] = []
-    const added = <Peer extends RoadPeer>(peer: Peer): Peer => {
+    const proxies: Proxy[] = []
+    const added = (peer: RoadPeer): RoadPeer => {
       peers.push(peer)
       return peer
     }
     await use({
-      peer: async (options) => {
-        const folder = gateways.folder()
-        return { ...added(await startPeerOf(folder, options)), directory: join(folder, 'data') }
+      peer: async (options) => added(await startPeerOf(gateways.folder(), options)),
+      emptyPeer: async () => added(await startRoadPeer(gateways.folder())),
+      restart: async ({ directory, port }) => added(await startRoadPeer(directory, port)),
+      proxy: async (address) => {
+        const proxy = await startProxy(address)
+        proxies.push(proxy)
+        return proxy
       },
-      restart: async (directory, port) => added(await startRoadPeer(directory, port)),
       tab: async () => {
         const page = await lab.open(browser)
         pages.push(page)
@@ -47,5 +55,6 @@ export const test = base.extend<{ roads: Roads }, { lab: Lab }>({
     })
     await Promise.all(pages.map((page) => page.context().close()))
     await Promise.all(peers.map((peer) => peer.kill()))
+    await Promise.all(proxies.map((proxy) => proxy.close()))
   },
 })

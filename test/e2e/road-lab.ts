@@ -13,6 +13,10 @@ declare global {
     lightNode: LightNode & { submitHeaders(headers: Uint8Array): void }
     /** `ready PEER`, `gone PEER`, in the order it was told. */
     peerEvents: string[]
+    /** What it warned of. */
+    warnings: string[]
+    /** What came over relayed connections besides their being there. */
+    limitedEvents: string[]
     /** Addresses of the connections that are open now, by connection. */
     openConnections: Map<string, string>
   }
@@ -22,15 +26,22 @@ const PAGE = `
   import { createLightNode } from './src/browser.ts'
   import { bitcoin } from './src/bitcoin.ts'
   window.peerEvents = []
+  window.warnings = []
+  window.limitedEvents = []
   window.openConnections = new Map()
+  const limited = new Set()
   const record = (line) => {
-    const event = JSON.parse(line).call?.event
-    if (event?.type === 'connection-opened') window.openConnections.set(event.connection, event.address)
-    if (event?.type === 'connection-closed') window.openConnections.delete(event.connection)
+    const { type, connection, address, isLimited } = JSON.parse(line).call?.event ?? {}
+    if (type === 'connection-opened') window.openConnections.set(connection, address)
+    if (type === 'connection-closed') window.openConnections.delete(connection)
+    if (isLimited) limited.add(connection)
+    // What it speaks is told by identify.
+    else if (limited.has(connection) && !['connection-closed', 'protocols-learnt'].includes(type)) window.limitedEvents.push(type)
   }
   window.start = async (options) => {
     window.lightNode = await createLightNode({ chain: bitcoin('mainnet'), store: 'memory', record, ...options })
     window.lightNode.addEventListener('peer-ready', ({ detail }) => window.peerEvents.push('ready ' + detail.peer))
+    window.lightNode.addEventListener('warning', ({ detail }) => window.warnings.push(detail.detail))
     window.lightNode.addEventListener('peer-gone', ({ detail }) => window.peerEvents.push('gone ' + detail.peer))
   }
 `

@@ -7,32 +7,44 @@ import { MAINNET, MAINNET_HEIGHT } from './chain-data.ts'
 import { runCommand } from './gateway.ts'
 
 const HEADER_BYTES = 80
+/** New heads for a test to announce. */
+const HELD_BACK = 4
+/** What a peer begins with. */
+export const PEER_HEIGHT: number = MAINNET_HEIGHT - HELD_BACK
 
 export interface RoadPeer {
   readonly addresses: readonly string[]
+  readonly directory: string
+  /** As it was asked for; 0 is any. */
+  readonly port: number
   readonly processId: number
   tell(line: string): void
+  /** A new head. */
+  submit(height: number): void
   /** The rest of the first line, past or to come, that begins with this; each line is told once. */
   said(beginning: string): Promise<string>
+  /** Lines that begin so and that nobody was told yet. */
+  unsaid(beginning: string): readonly string[]
   /** As a crash would: no goodbye. */
   kill(): Promise<void>
 }
 
-/** Over a new data folder with all real headers but the last; `beforeStart` may put more there. */
+/** Over a new data folder with the real headers up to `PEER_HEIGHT`; `beforeStart` may put more there. */
 export async function startPeerOf(
   folder: string,
-  options: { readonly beforeStart?: (directory: string) => void } = {},
+  options: { readonly port?: number; readonly beforeStart?: (directory: string) => Promise<void> } = {},
 ): Promise<RoadPeer> {
   const file = join(folder, 'headers.bin')
   const directory = join(folder, 'data')
-  writeFileSync(file, readFileSync(MAINNET).subarray(0, MAINNET_HEIGHT * HEADER_BYTES))
+  writeFileSync(file, readFileSync(MAINNET).subarray(0, (PEER_HEIGHT + 1) * HEADER_BYTES))
   runCommand('import', file, '--data', directory)
-  options.beforeStart?.(directory)
-  return startRoadPeer(directory)
+  await options.beforeStart?.(directory)
+  return startRoadPeer(directory, options.port)
 }
 
-export function lastHeader(): Buffer {
-  return readFileSync(MAINNET).subarray(MAINNET_HEIGHT * HEADER_BYTES)
+/** One of those that were held back. */
+export function headerAt(height: number): Buffer {
+  return readFileSync(MAINNET).subarray(height * HEADER_BYTES, (height + 1) * HEADER_BYTES)
 }
 
 export async function startRoadPeer(directory: string, port = 0): Promise<RoadPeer> {
@@ -58,12 +70,17 @@ export async function startRoadPeer(directory: string, port = 0): Promise<RoadPe
       look()
       void ended.then(() => reject(new Error(`the peer ended without saying ${beginning}`)))
     })
+  const tell = (line: string): void => void child.stdin.write(`${line}\n`)
   const addresses = JSON.parse(`[${await said('[')}`) as string[]
   return {
     addresses,
+    directory,
+    port,
     processId: child.pid ?? 0,
-    tell: (line) => void child.stdin.write(`${line}\n`),
+    tell,
+    submit: (height) => tell(`submit ${headerAt(height).toString('hex')}`),
     said,
+    unsaid: (beginning) => lines.filter((line) => line.startsWith(beginning)),
     kill: async () => {
       child.kill('SIGKILL')
       await ended

@@ -1,7 +1,7 @@
 /**
  * A gateway of mainnet on every road, as `rushlight start` makes it: `node road-peer.ts DIRECTORY [PORT]`. Prints its addresses
  * as JSON, then `ready PEER` and `gone PEER`. Takes lines: `submit HEX` (headers), `put CID BASE64`, `get CID` (answers
- * `got CID SHA256`), `connect ADDRESS`, `open` (answers `open` and the peers of its connections).
+ * `got CID SHA256`), `connect ADDRESS`, `disconnect PEER`, `height`, `open` (answers `open` and the peers of its connections).
  */
 import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
@@ -23,9 +23,10 @@ const lightNode = await startGateway({
     if (event === 'warning') console.error(fields)
   },
   record: (line) => {
-    const { type, connection, peer } = Object(JSON.parse(line).call?.event) as Readonly<Record<string, string>>
-    if (type === 'connection-opened') openConnections.set(connection ?? '', peer ?? '')
-    if (type === 'connection-closed') openConnections.delete(connection ?? '')
+    const { call } = JSON.parse(line) as { readonly call?: { readonly event?: Readonly<Record<string, string>> } }
+    const { type, connection = '', peer = '' } = call?.event ?? {}
+    if (type === 'connection-opened') openConnections.set(connection, peer)
+    if (type === 'connection-closed') openConnections.delete(connection)
   },
   httpRequestHandler: (_request, response) => response.writeHead(404).end(),
   allowUpgrade: () => true,
@@ -42,7 +43,9 @@ for await (const line of createInterface({ input: process.stdin })) {
     const bytes = await lightNode.getBytes(first, { signal: AbortSignal.timeout(60_000) })
     console.log(`got ${first} ${createHash('sha256').update(bytes).digest('hex')}`)
   }
+  if (word === 'disconnect') await lightNode.disconnect(first)
   // Who is ready is told as it happens; an attempt may well end in the other side's connection.
   if (word === 'connect') lightNode.connect(first).catch(() => {})
+  if (word === 'height') console.log(`height ${lightNode.head.height}`)
   if (word === 'open') console.log(`open ${[...openConnections.values()].join(' ')}`)
 }

@@ -55,7 +55,8 @@ export const transportsOf = (page: Page): Promise<readonly string[]> =>
   )
 
 export async function untilHeight(page: Page, height: number): Promise<void> {
-  await page.waitForFunction((wanted) => window.lightNode.head.height === wanted, height)
+  // A hidden page draws no frames, by which Playwright would look again.
+  await page.waitForFunction((wanted) => window.lightNode.head.height === wanted, height, { polling: 20 })
 }
 
 export async function untilReadyOver(page: Page, transport: string): Promise<void> {
@@ -91,6 +92,3 @@ export const putInto = (page: Page, { cid, bytes }: SomeBlock): Promise<void> =>
       ),
     [cid, bytes.toString('base64')] as const,
   )
-
-export const submitHeader = (page: Page, header: Buffer): Promise<void> =>
-  page.evaluate((bytes) => window.lightNode.submitHeaders(Uint8Array.from(bytes)), [...header])

@@ -1,7 +1,8 @@
 /** Every road in real Chromium: a tab and a gateway in Node.js, and two tabs that share a relay. */
-import { MAINNET_HEIGHT, needRealHeaders } from './chain-data.ts'
+import type { Page } from '@playwright/test'
+import { MAINNET, MAINNET_HEIGHT, needRealHeaders } from './chain-data.ts'
 import { expect, test } from './road-fixtures.ts'
-import { lastHeader } from './road-peer-process.ts'
+import { PEER_HEIGHT } from './road-peer-process.ts'
 import {
   addressOver,
   fetchSha256,
@@ -11,9 +12,7 @@ import {
   ROADS,
   someBlock,
   startTab,
-  submitHeader,
   transportsOf,
-  untilAlone,
   untilHeight,
   untilReadyOver,
   webRtcAddressOf,
@@ -27,11 +26,11 @@ for (const [road, component] of ROADS) {
     const address = addressOver(component, peer.addresses)
     const page = await roads.tab()
     const tookMs = await startTab(page, { peers: [address], transports: [road] })
-    expect(await heightOf(page)).toBe(MAINNET_HEIGHT - 1)
+    expect(await heightOf(page)).toBe(PEER_HEIGHT)
     expect(await transportsOf(page)).toEqual([road])
 
-    peer.tell(`submit ${lastHeader().toString('hex')}`)
-    await untilHeight(page, MAINNET_HEIGHT)
+    peer.submit(PEER_HEIGHT + 1)
+    await untilHeight(page, PEER_HEIGHT + 1)
 
     const [there, back] = [someBlock(), someBlock()]
     peer.tell(`put ${there.cid} ${there.bytes.toString('base64')}`)
@@ -48,43 +47,51 @@ for (const [road, component] of ROADS) {
   })
 }
 
-test('over webrtc: a tab syncs from a tab that it met through a relay, and they go on without it', async ({
+test('over webrtc: tabs that met at a relay, which dies; one syncs from a gateway, the other everything from it', async ({
   roads,
+  gateways,
 }) => {
-  const peer = await roads.peer()
-  const relay = addressOver('/ws/', peer.addresses)
+  const [relay, gateway] = await Promise.all([roads.emptyPeer(), gateways.serving(MAINNET)])
   const [alice, bob] = [await roads.tab(), await roads.tab()]
   const transports = ['websockets', 'webrtc'] as const
-  await startTab(alice, { peers: [relay], transports })
-  const startedMs = Date.now()
-  const step = (name: string): void => console.log(`webrtc: ${name} after ${Date.now() - startedMs} ms`)
-  // It knows the other tab only; on the way it comes by the relay, which serves headers too, and is let go.
+  const start = (page: Page, address: string): Promise<void> =>
+    page.evaluate((options) => window.start(options), { peers: [address], transports })
+  await start(alice, addressOver('/ws/', relay.addresses))
   const address = await webRtcAddressOf(alice)
-  step('a place at the relay')
-  await startTab(bob, { peers: [address], transports })
-  step('synced')
-  await untilReadyOver(bob, 'webrtc')
-  step('direct')
-  await peer.kill()
-  await bob.waitForFunction(() => window.lightNode.snapshot().peers.every(({ transport }) => transport === 'webrtc'))
-  step('without the relay')
-  expect(await heightOf(bob)).toBe(MAINNET_HEIGHT - 1)
 
-  await submitHeader(alice, lastHeader())
+  const startedMs = Date.now()
+  await start(bob, address)
+  await untilReadyOver(bob, 'webrtc')
+  const directMs = Date.now() - startedMs
+  await untilReadyOver(alice, 'webrtc')
+  for (const page of [alice, bob]) {
+    await page.waitForFunction(() =>
+      [...window.openConnections.values()].every((each) => !/\/p2p-circuit\/p2p\//.test(each)),
+    )
+    expect(await page.evaluate(() => window.limitedEvents)).toEqual([])
+  }
+  expect(await bob.evaluate(() => window.warnings)).toEqual([])
+  await relay.kill()
+  for (const page of [alice, bob]) {
+    await page.waitForFunction(() => window.lightNode.snapshot().peers.every((peer) => peer.transport === 'webrtc'))
+  }
+  expect(await heightOf(bob)).toBe(0)
+
+  const syncMs = Date.now()
+  await alice.evaluate((url) => window.lightNode.connect(url).then(() => {}), gateway.url)
   await untilHeight(bob, MAINNET_HEIGHT)
-  step('new head')
+  console.log(`webrtc: direct after ${directMs} ms, both synced in ${Date.now() - syncMs} ms`)
+  await gateway.kill()
   const [there, back] = [someBlock(), someBlock()]
   await putInto(alice, there)
   expect(await fetchSha256(bob, there.cid)).toBe(there.sha256)
-  step('block there')
   await putInto(bob, back)
   expect(await fetchSha256(alice, back.cid)).toBe(back.sha256)
-  step('block back')
   expect(await transportsOf(bob)).toEqual(['webrtc'])
 
   const own = await peerIdOf(bob)
+  const goodbyeMs = Date.now()
   await bob.evaluate(() => window.lightNode.stop())
   await alice.waitForFunction((gone) => window.peerEvents.includes(gone), `gone ${own}`)
-  step('goodbye')
-  await untilAlone(alice)
+  console.log(`webrtc: goodbye in ${Date.now() - goodbyeMs} ms`)
 })
