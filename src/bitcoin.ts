@@ -34,7 +34,7 @@ export type {
   VerifiedTransaction,
 }
 
-/** With less work than `minimumChainWork` (0n by default) the chain is never reported as synced. */
+/** With less work than `minimumChainWork` (0n by default) the chain is never reported as synced, nor kept beyond 20,000 headers above the last checkpoint that it passes through. */
 export interface BitcoinOptions {
   readonly minimumChainWork?: bigint
 }

@@ -70,8 +70,8 @@ export interface Chain {
   timeOf(header: Uint8Array): number
   /** What blocks are made of; undefined for a chain that exchanges none. */
   readonly content?: ChainContent
-  /** A new tree that holds genesis alone. */
-  createTree(): HeaderTree
+  /** A new tree that holds genesis alone. A chain with less work than the minimum may grow on where it passes through checkpoints. */
+  createTree(checkpoints?: readonly Checkpoint[]): HeaderTree
 }
 
 /** Why a slice stopped. `index` counts headers from the start of the whole batch. */

@@ -14,6 +14,7 @@ import type { PeerNotice } from './peer-notice.ts'
 import { createRandomSource } from './random.ts'
 import type { Status } from './status.ts'
 import { HeaderSync } from './sync.ts'
+import { verifiedShare } from './trust.ts'
 
 export function createLightNodeCore(options: CoreOptions): LightNodeCore {
   return new Core(options)
@@ -45,7 +46,7 @@ class Core implements LightNodeCore {
     const { chain, ownPeer, maxPeers, agent } = options
     const effects = this.#effects
     const servesOutlines = chain.content !== undefined && options.cidOf !== undefined
-    this.tree = chain.createTree()
+    this.tree = chain.createTree(chain.checkpoints)
     const random = createRandomSource(options.seed)
     const learntFailed = (args: Parameters<PeerDiscovery['dialFailed']>[0]): void => this.#discovery.dialFailed(args)
     this.#dials = new DialSchedule({ peers: options.peers, random, effects, learntFailed })
@@ -388,7 +389,8 @@ class Core implements LightNodeCore {
       hasTargets: this.#dials.hasTargets,
       head,
       targetHeight: claims.length === 0 ? undefined : Math.max(head.height, ...claims),
-      verifiedHeight: this.tree.tip.height,
+      verifiedHeight: (this.tree.gap?.fromHeight ?? this.tree.tip.height + 1) - 1,
+      verifiedShare: verifiedShare(this.tree),
       peers,
       storedHeaderCount: this.#sync.verification.storedHeaderCount,
     }

@@ -52,7 +52,7 @@ export function createBitcoinSide(
     ...hostOptions,
   })
   return {
-    chain: { ...chain, createTree: () => (tree = chain.createTree()) },
+    chain: { ...chain, createTree: (checkpoints) => (tree = chain.createTree(checkpoints)) },
     peers: addressesOf(chain.id, peers),
     addressProblem: (address) =>
       typeof address === 'string' && parseBitcoinAddress(address) !== undefined ? undefined : addressProblem(address),

@@ -161,7 +161,9 @@ test('an endless supply of branches with little work stays within the side rows,
   await untilHead(lightNode, rootOf(slice(chain, 2_399, 2_400)))
 
   void lightNode.connect(flooder.address)
+  process.stderr.write('DBG a\n')
   const bad = await flooder.accept()
+  process.stderr.write('DBG b\n')
   await bad.answerHandshake({ startHeight: 1_000_000 })
   let answerCount = 0
   for (; sideCount() < SIDE_HEADERS_MAX; answerCount += 1) {
@@ -175,6 +177,27 @@ test('an endless supply of branches with little work stays within the side rows,
   good.send('headers', encodeHeaders(slice(chain, 2_400, 2_401)))
   await untilHead(lightNode, rootOf(slice(chain, 2_400, 2_401)))
   expect(sideCount()).toBe(SIDE_HEADERS_MAX)
+  expect(warnings).toEqual([])
+})
+
+test('an endless chain with too little work ends at its bound, and is never synced', async () => {
+  const flooder = await listen()
+  const trees: HeaderTree[] = []
+  const { lightNode, warnings } = await startLightNode({
+    peers: [flooder.address],
+    // More than the flood gets to show; each header is worth 2.
+    minimumChainWork: 2n * BigInt(SIDE_HEADERS_MAX + 4_000),
+    isChecked: false,
+    onTree: (tree) => trees.push(tree),
+  })
+  const bad = await flooder.accept()
+  await bad.answerHandshake({ startHeight: 1_000_000 })
+  void serveChain(bad, chainOf(SIDE_HEADERS_MAX + 3_999))
+  await until(lightNode, () => lightNode.head.height === SIDE_HEADERS_MAX)
+  await until(lightNode, () => lightNode.snapshot().peers.every(({ isSyncPeer }) => !isSyncPeer))
+  expect(lightNode.head.height).toBe(SIDE_HEADERS_MAX)
+  expect(trees[0]?.sizeBytes).toBeLessThan(SIDE_HEADERS_MAX * 200)
+  expect(lightNode.snapshot()).toMatchObject({ status: 'syncing', peers: [{ strikes: 0 }] })
   expect(warnings).toEqual([])
 })
 

@@ -31,18 +31,27 @@ export async function startBitcoinLightNode(
     readonly isGateway?: boolean
     /** The checker looks at every step; it takes its time. */
     readonly isChecked?: boolean
+    readonly minimumChainWork?: bigint
     /** Told the tree of verified headers once it is made. */
     readonly onTree?: (tree: HeaderTree) => void
   } & Partial<BitcoinTcpHostOptions> = {},
 ): Promise<BitcoinLightNode> {
-  const { peers = [], isAuthority = false, isGateway = false, isChecked = true, onTree, ...hostOptions } = options
-  const regtest = bitcoin('regtest')
+  const {
+    peers = [],
+    isAuthority = false,
+    isGateway = false,
+    isChecked = true,
+    minimumChainWork = 0n,
+    onTree,
+    ...hostOptions
+  } = options
+  const regtest = bitcoin('regtest', { minimumChainWork })
   const { id, genesis, headerSizeBytes } = regtest
   let tree: HeaderTree | undefined
   const chain: Chain = {
     ...regtest,
-    createTree: () => {
-      tree = regtest.createTree()
+    createTree: (checkpoints) => {
+      tree = regtest.createTree(checkpoints)
       onTree?.(tree)
       return tree
     },

@@ -29,6 +29,6 @@ export function createBitcoinChain(options: BitcoinChainOptions): Chain {
     minimumChainWork,
     timeOf: (header) => readUint32(header, TIME_OFFSET),
     content: createBitcoinContent(network),
-    createTree: () => new BitcoinHeaderTree({ network, hashHeaders }),
+    createTree: (checkpoints = []) => new BitcoinHeaderTree({ network, hashHeaders, minimumChainWork, checkpoints }),
   }
 }

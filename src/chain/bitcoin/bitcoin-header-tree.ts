@@ -30,6 +30,7 @@ import type { RuleBreach } from './header-rules.ts'
 import { HeaderWindow } from './header-window.ts'
 import { RETARGET_PERIOD_HEADERS, type NetworkParameters } from './networks.ts'
 import { locatorRows } from './locator-rows.ts'
+import { LowWorkBound } from './low-work.ts'
 import { RootIndex } from './root-index.ts'
 import { findAncestors } from './serve-ancestors.ts'
 import { SideRows } from './side-rows.ts'
@@ -44,6 +45,9 @@ export interface BitcoinHeaderTreeOptions {
   readonly network: NetworkParameters
   readonly hashHeaders: HashHeaders
   readonly sideHeaderCountMax?: number
+  /** 0n, the default, for none: see `low-work.ts`. */
+  readonly minimumChainWork?: bigint
+  readonly checkpoints?: readonly Checkpoint[]
 }
 
 /**
@@ -57,6 +61,7 @@ export class BitcoinHeaderTree implements HeaderTree {
   readonly #rows = new HeaderRows()
   readonly #best = new BestChain()
   readonly #side: SideRows = new SideRows((left, right) => this.#rows.compareWork(left, right))
+  readonly #lowWork: LowWorkBound
   readonly #index: RootIndex
   readonly #window: HeaderWindow
   readonly #rules: HeaderRules
@@ -72,12 +77,16 @@ export class BitcoinHeaderTree implements HeaderTree {
   #tip: HeaderSummary | undefined
   /** The checkpoint that a header may follow though it is not here. */
   #start: Checkpoint | undefined
+  /** The tip then. Where it moved on before that header came, sync has begun from genesis. */
+  #startedAtHeight = 0
   /** What the slice in work has done to the head. */
   #headChange: SliceOutcome['headChange']
 
-  constructor({ network, hashHeaders, sideHeaderCountMax = SIDE_HEADERS_MAX }: BitcoinHeaderTreeOptions) {
+  constructor(options: BitcoinHeaderTreeOptions) {
+    const { network, hashHeaders, sideHeaderCountMax = SIDE_HEADERS_MAX } = options
     this.#hashHeaders = hashHeaders
     this.#sideHeaderCountMax = sideHeaderCountMax
+    this.#lowWork = new LowWorkBound(options, sideHeaderCountMax, (root) => this.has(root))
     this.#index = new RootIndex((row, roots, offset) => this.#isRootOf(row, roots, offset))
     this.#window = new HeaderWindow(() => this.#loadEarlier())
     this.#rules = new HeaderRules(network, this.#window)
@@ -109,7 +118,9 @@ export class BitcoinHeaderTree implements HeaderTree {
 
   startAbove(checkpoint: Checkpoint): void {
     const isAbove = checkpoint.height > this.#best.tipHeight
-    if (isAbove && this.gap === undefined && checkpoint.start !== undefined) this.#start = checkpoint
+    if (!isAbove || this.gap !== undefined || checkpoint.start === undefined) return
+    this.#start = checkpoint
+    this.#startedAtHeight = this.#best.tipHeight
   }
 
   dropAbove(): void {
@@ -185,7 +196,7 @@ export class BitcoinHeaderTree implements HeaderTree {
     const isConnected =
       parent === -1
         ? this.#isGenesis(headers, start) || this.#followsStart(headers, start)
-        : isBackfill || this.#forkHeight(parent) >= this.#best.baseHeight
+        : isBackfill || !this.#isBelowGap(parent)
     if (!isConnected) {
       return { addedCount: 0, knownCount: 0, headChange: undefined, stop: unconnected(headers, index) }
     }
@@ -205,6 +216,10 @@ export class BitcoinHeaderTree implements HeaderTree {
       }
       const known = this.#index.find(roots, rootOffset)
       if (known === -1) {
+        if (!isBackfill && this.#isBelowGap(parent)) {
+          stop = unconnected(headers, index + at)
+          break
+        }
         const outcome = this.#addHeader({ headers, offset, roots, rootOffset, parent, nowUnixMs })
         if (typeof outcome === 'number') {
           addedCount += 1
@@ -215,13 +230,11 @@ export class BitcoinHeaderTree implements HeaderTree {
         parent = known
       }
     }
+    if (addedCount > 0) this.#lowWork.added(this.#rows.height(parent))
     return { addedCount, knownCount, headChange: this.#headChange, stop }
   }
 
-  serveRange(args: { readonly locator: readonly Root[]; readonly stop: Root | undefined; readonly countMax: number }): {
-    readonly headers: Uint8Array
-    readonly hasMore: boolean
-  } {
+  serveRange(args: Parameters<HeaderTree['serveRange']>[0]): ReturnType<HeaderTree['serveRange']> {
     const { locator, stop, countMax } = args
     const joinRow =
       locator.map((root) => this.#rowOf(root)).find((row) => row !== -1 && !this.#side.has(row)) ?? GENESIS_ROW
@@ -261,7 +274,8 @@ export class BitcoinHeaderTree implements HeaderTree {
     if (!isSameRoot(headers, offset + PARENT_OFFSET, rootToBytes(this.#start.root), 0)) return false
     this.#hashHeaders(headers, offset, 1, this.#scratch)
     const { baseHeight } = this.#best
-    return baseHeight === 0 || this.#index.find(this.#scratch, 0) === this.#best.rowAt(baseHeight)
+    if (baseHeight === 0) return this.#best.tipHeight === this.#startedAtHeight
+    return this.#index.find(this.#scratch, 0) === this.#best.rowAt(baseHeight)
   }
 
   /** Verifies and adds one header that is new to the tree, after the row `parent`. Gives its row, or why there is none. */
@@ -285,6 +299,7 @@ export class BitcoinHeaderTree implements HeaderTree {
       start === undefined
         ? this.#rows.add(headers, offset, parent, this.#rules.work)
         : this.#addStart(headers.subarray(offset, offset + HEADER_SIZE_BYTES), start)
+    if (!this.#lowWork.hasRoom(this.#rows.height(row), () => this.#rows.work(row))) return this.#letGo(row)
     if (start !== undefined) {
       this.#headChange = { commonHeight: tipHeight, reverted: [] }
       this.#tip = undefined
@@ -295,7 +310,7 @@ export class BitcoinHeaderTree implements HeaderTree {
       this.#best.append(row)
       this.#headChange ??= { commonHeight: tipHeight, reverted: [] }
       this.#tip = undefined
-    } else if (this.#forkHeight(parent) >= this.#best.baseHeight && this.#hasMoreWork(row, tipHeight)) {
+    } else if (!this.#isBelowGap(parent) && this.#rows.compareWork(row, this.#best.rowAt(tipHeight)) > 0) {
       this.#reorganise(row)
     } else if (!this.#addToSide(row, parent)) return this.#letGo(row)
     this.#index.add(roots, rootOffset, row)
@@ -305,16 +320,12 @@ export class BitcoinHeaderTree implements HeaderTree {
     return row
   }
 
-  #hasMoreWork(row: number, tipHeight: number): boolean {
-    return this.#rows.compareWork(row, this.#best.rowAt(tipHeight)) > 0
-  }
-
-  /** Where the branch that ends in this row leaves the best chain; without a gap that need not be known. */
-  #forkHeight(row: number): number {
-    if (this.#best.baseHeight === 0) return 0
+  /** The branch that ends in this row leaves the best chain below the gap; -1 is what lies under its upper end. */
+  #isBelowGap(row: number): boolean {
+    if (this.#best.baseHeight === 0 || row === -1) return false
     let fork = row
     while (this.#side.has(fork)) fork = this.#rows.parent(fork)
-    return this.#rows.height(fork)
+    return this.#rows.height(fork) < this.#best.baseHeight
   }
 
   #letGo(row: number): { readonly type: 'no-room' } {
@@ -326,6 +337,7 @@ export class BitcoinHeaderTree implements HeaderTree {
     const work = workOfLimbs(this.#rules.work) + (start?.work ?? 0n)
     const row = this.#rows.addFirst(header, height + 1, toLimbs(work))
     this.#best.startAt(height + 1, row)
+    this.#lowWork.passed(height)
     return row
   }
 
