@@ -87,7 +87,7 @@ const LAYERS: readonly Layer[] = [
     name: 'web',
     files: /^web\//,
     mayImport: [BROWSER_ENTRY, BITCOIN_ENTRY],
-    packages: [/^lit(\/|$)/],
+    packages: [/^lit(\/|$)/, /^lean-qr$/],
     builtins: 'none',
   },
 ]

@@ -28,6 +28,16 @@ test('a multiaddr tells its host, whether a tab can dial it, and whether it is e
     ['/dns4/gateway.example/tcp/443/tls/ws', { host: 'gateway.example', transport: 'websockets', isEncrypted: true }],
     ['/dns4/gateway.example/tcp/443/wss', { host: 'gateway.example', transport: 'websockets', isEncrypted: true }],
     ['/ip4/10.0.0.1/tcp/8645/ws/p2p/12D3', { host: '10.0.0.1', transport: 'websockets', isEncrypted: false }],
+    [
+      '/ip4/10.0.0.1/udp/1/quic-v1/webtransport/certhash/u',
+      { host: '10.0.0.1', transport: 'webtransport', isEncrypted: true },
+    ],
+    ['/ip4/10.0.0.1/udp/1/webrtc-direct', { host: '10.0.0.1', transport: 'webrtc', isEncrypted: true }],
+    // Dialled by its relay.
+    [
+      '/ip4/10.0.0.1/tcp/1/ws/p2p/a/p2p-circuit/webrtc',
+      { host: '10.0.0.1', transport: 'websockets', isEncrypted: false },
+    ],
     ['/ip4/10.0.0.1/tcp/8645', { host: '10.0.0.1', transport: 'none', isEncrypted: false }],
     ['https://gateway.example', { host: 'gateway.example', transport: 'gateway-url', isEncrypted: true }],
   ] as const

@@ -3,7 +3,7 @@
 export interface AddressParts {
   readonly host: string
   /** What a browser would speak to it; `none` when a browser cannot dial it. */
-  readonly transport: 'gateway-url' | 'websockets' | 'none'
+  readonly transport: 'gateway-url' | 'websockets' | 'webtransport' | 'webrtc' | 'none'
   readonly isEncrypted: boolean
 }
 
@@ -55,10 +55,20 @@ function readGatewayUrl(text: string): AddressParts | undefined {
 function readMultiaddr(text: string): AddressParts | undefined {
   const parts = text.split('/').slice(1)
   if (!/^(ip4|ip6|dns|dns4|dns6|dnsaddr)$/.test(parts[0] ?? '') || parts[1] === undefined) return undefined
-  const isWebSocket = parts.includes('ws') || parts.includes('wss')
+  // A relay comes first, and it is what is dialled.
+  const [dialled = ''] = text.split('/p2p-circuit')
+  const has = (name: string): boolean => dialled.split('/').includes(name)
+  const isWebSocket = has('ws') || has('wss')
+  const transport = isWebSocket
+    ? 'websockets'
+    : has('webtransport')
+      ? 'webtransport'
+      : has('webrtc-direct')
+        ? 'webrtc'
+        : 'none'
   return {
     host: parts[1],
-    transport: isWebSocket ? 'websockets' : 'none',
-    isEncrypted: parts.includes('wss') || (parts.includes('tls') && isWebSocket),
+    transport,
+    isEncrypted: has('wss') || (has('tls') && isWebSocket) || transport === 'webtransport' || transport === 'webrtc',
   }
 }

@@ -24,7 +24,7 @@ type Attempt = { readonly address: string } & (
 /** What a person can still remember having typed; the page's URL may name several peers. */
 const ATTEMPTS_MAX = 4
 
-/** Connect to a peer by multiaddr or gateway URL; says in plain words what became of it. */
+/** Connect to a peer by multiaddr or gateway URL; says in plain words what became of it. Dispatches `examine` with an address. */
 export class RushlightConnect extends LitElement {
   static override readonly properties: PropertyDeclarations = {
     lightNode: { attribute: false },
@@ -109,7 +109,8 @@ export class RushlightConnect extends LitElement {
         return html`<span class="good">Connected</span> to ${address}, peer
           <code title=${attempt.peer}>${shorten(attempt.peer)}</code>`
       case 'failed':
-        return html`${address} ${renderProblem(attempt.problem)}`
+        return html`${address} ${renderProblem(attempt.problem)}
+          <button type="button" @click=${() => this.#examine(attempt.address)}>Examine this address</button>`
     }
   }
 
@@ -119,6 +120,10 @@ export class RushlightConnect extends LitElement {
     if (input === null) return
     void this.connect(input.value)
     input.value = ''
+  }
+
+  #examine(address: string): void {
+    this.dispatchEvent(new CustomEvent('examine', { detail: address }))
   }
 
   #cancel(attempt: Attempt & { readonly phase: 'connecting' }): void {

@@ -12,6 +12,7 @@ import { forgetGateway, lookUpGateway, recallGateway, rememberGateway, type Gate
 import { RushlightHead } from './head-element.ts'
 import { RushlightPeers } from './peers-element.ts'
 import { explainLookup, type Problem } from './plain-words.ts'
+import { RushlightShare } from './share-element.ts'
 import { RushlightStatus } from './status-element.ts'
 import { RushlightStore } from './store-element.ts'
 import { RushlightTransactions } from './transactions-element.ts'
@@ -34,10 +35,12 @@ customElements.define('rushlight-files', RushlightFiles)
 customElements.define('rushlight-gateway', RushlightGateway)
 customElements.define('rushlight-head', RushlightHead)
 customElements.define('rushlight-peers', RushlightPeers)
+customElements.define('rushlight-share', RushlightShare)
 customElements.define('rushlight-status', RushlightStatus)
 customElements.define('rushlight-store', RushlightStore)
 customElements.define('rushlight-transactions', RushlightTransactions)
 
+find('#doctor', HTMLDetailsElement).addEventListener('toggle', () => void openDoctor())
 void boot()
 
 async function boot(): Promise<void> {
@@ -91,11 +94,14 @@ function show(lightNode: LightNode, isPractice: boolean): void {
   const block = find('rushlight-block', RushlightBlock)
   const connect = find('rushlight-connect', RushlightConnect)
   const events = find('rushlight-events', RushlightEvents)
+  const share = find('rushlight-share', RushlightShare)
+  share.lightNode = lightNode
   const views = [
     find('rushlight-status', RushlightStatus),
     find('rushlight-head', RushlightHead),
     find('rushlight-peers', RushlightPeers),
     block,
+    share,
     find('rushlight-store', RushlightStore),
   ]
   const update = (): void => {
@@ -115,6 +121,7 @@ function show(lightNode: LightNode, isPractice: boolean): void {
     void block.open((event as CustomEvent<string>).detail, { isFocused: true })
   })
   connect.lightNode = lightNode
+  connect.addEventListener('examine', (event) => void openDoctor((event as CustomEvent<string>).detail))
   find('rushlight-files', RushlightFiles).lightNode = lightNode
   // A link may name a few peers; it must not make the page knock at a hundred doors.
   const connectAll = (): void =>
@@ -123,6 +130,25 @@ function show(lightNode: LightNode, isPractice: boolean): void {
       .forEach((address) => void connect.connect(address))
   window.addEventListener('hashchange', connectAll)
   connectAll()
+}
+
+/** Loaded when it is opened first. */
+async function openDoctor(address?: string): Promise<void> {
+  const panel = find('#doctor', HTMLDetailsElement)
+  if (!panel.open && address === undefined) return
+  const { RushlightDoctor } = await import('./doctor-element.ts')
+  if (customElements.get('rushlight-doctor') === undefined) customElements.define('rushlight-doctor', RushlightDoctor)
+  const found = panel.querySelector('rushlight-doctor')
+  const doctor = found instanceof RushlightDoctor ? found : new RushlightDoctor()
+  if (found === null) {
+    doctor.suggestion = recallGateway()?.url ?? ''
+    panel.append(doctor)
+  }
+  doctor.chain = window.rushlight?.chain
+  if (address === undefined) return
+  panel.open = true
+  doctor.scrollIntoView({ block: 'nearest' })
+  await doctor.examine(address)
 }
 
 function showGateway(gateway: Gateway, network: Network): void {

@@ -121,7 +121,7 @@ export function explainUnreached(address: string, page: PageOrigin): Problem {
   if (target.transport === 'none') {
     return {
       headline: 'A browser tab cannot dial that address.',
-      advice: `Tabs reach peers over WebSockets; this address offers none. ${ADDRESS_EXAMPLES}`,
+      advice: `Tabs reach peers over WebSockets, WebTransport and WebRTC; this address offers none of them. ${ADDRESS_EXAMPLES}`,
       detail,
     }
   }
