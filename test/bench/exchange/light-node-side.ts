@@ -1,4 +1,5 @@
 /** A light node that others are measured against: it serves, asks, and tells what it costs. */
+import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { ExchangeSendFailed } from '../../../src/core/exchange/exchange-event.ts'
