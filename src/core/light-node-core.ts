@@ -14,7 +14,6 @@ import type { PeerNotice } from './peer-notice.ts'
 import { createRandomSource } from './random.ts'
 import type { Status } from './status.ts'
 import { HeaderSync } from './sync.ts'
-import { verifiedShare } from './trust.ts'
 
 export function createLightNodeCore(options: CoreOptions): LightNodeCore {
   return new Core(options)
@@ -389,8 +388,7 @@ class Core implements LightNodeCore {
       hasTargets: this.#dials.hasTargets,
       head,
       targetHeight: claims.length === 0 ? undefined : Math.max(head.height, ...claims),
-      verifiedHeight: (this.tree.gap?.fromHeight ?? this.tree.tip.height + 1) - 1,
-      verifiedShare: verifiedShare(this.tree),
+      verifiedHeight: this.tree.tip.height,
       peers,
       storedHeaderCount: this.#sync.verification.storedHeaderCount,
     }
