@@ -6,14 +6,17 @@ import { RunningLightNode } from './driver/light-node.ts'
 import { withCheckpoints } from './driver/load-checkpoints.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail } from './driver/options.ts'
-import { AGENT } from './driver/version.ts'
 import { doubleSha256, sha256 } from './hash/sha256.ts'
 import { addressProblem } from './host/address.ts'
-import type { Diagnose } from './host/examination.ts'
 import type { RtcConfiguration } from './host/lazy-roads.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
 import { createTabLibp2p } from './host/tab-libp2p.ts'
-import { browserListen, browserTransports, type BrowserTransportName } from './host/transports.browser.ts'
+import {
+  BROWSER_TRANSPORTS,
+  browserListen,
+  browserTransports,
+  type BrowserTransportName,
+} from './host/transports.browser.ts'
 import { createIndexedDbBlockStore } from './store/block-store-indexeddb.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
 import type { BlockStore, BlockStoreOptions } from './store/block-store.ts'
@@ -28,9 +31,8 @@ export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
 export { VERSION } from './driver/version.ts'
 export type * from './host/examination.ts'
-export { describeExamination } from './host/examination.ts'
+export { describeExamination, diagnose } from './browser-doctor.ts'
 
-const TRANSPORTS: readonly BrowserTransportName[] = ['websockets', 'webrtc-direct', 'webtransport', 'webrtc']
 const HASHERS: Hashers = new Map([
   [HASH_SHA2_256, sha256],
   [HASH_DBL_SHA2_256, doubleSha256],
@@ -40,7 +42,7 @@ const BLOCK_STORE_BYTES_MAX: number = 64 * 1024 * 1024
 const MAX_PEERS = 32
 
 export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
-  checkOptions({ options, transports: TRANSPORTS, addressProblem })
+  checkOptions({ options, transports: BROWSER_TRANSPORTS, addressProblem })
   if (options.bitcoinPeers !== undefined) {
     fail('bitcoinPeers', "nothing: a tab cannot reach Bitcoin's network", options.bitcoinPeers)
   }
@@ -50,7 +52,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   const chain = await withCheckpoints(options.chain, log)
   const { debugCore } = options.debug === true ? await import('./driver/debugging.ts') : {}
   // `checkOptions` let no other name pass.
-  const transports = (options.transports as readonly BrowserTransportName[] | undefined) ?? TRANSPORTS
+  const transports = (options.transports as readonly BrowserTransportName[] | undefined) ?? BROWSER_TRANSPORTS
   // First, as a host that is not started holds nothing, and an open store does.
   const host = await createLibp2pHost({
     createLibp2p: createTabLibp2p,
@@ -92,18 +94,6 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   await lightNode.start()
   watchPlatform(lightNode, listeners.signal)
   return lightNode
-}
-
-/** Loads when it is called. */
-export const diagnose: Diagnose = async (addresses, options = {}) => {
-  const [{ diagnoseWith }, { probeHttp }] = await Promise.all([
-    import('./host/doctor.ts'),
-    import('./host/probe.browser.ts'),
-  ])
-  const rtcConfiguration = options.rtcConfiguration as RtcConfiguration | undefined
-  const transports = browserTransports({ transports: TRANSPORTS, rtcConfiguration })
-  const parts = { agent: AGENT, createLibp2p: createTabLibp2p, transports, probe: probeHttp }
-  return await diagnoseWith(parts, addresses, options)
 }
 
 /** Blocks are kept where headers are: what does not work for the one does not for the other. */

@@ -21,7 +21,8 @@ const STORE = /^src\/store\//
 const DRIVER = /^src\/driver\//
 const NODEJS_FILE = /\.nodejs\.ts$/
 const BITCOIN_ENTRY = /^src\/bitcoin\.ts$/
-const BROWSER_ENTRY = /^src\/browser\.ts$/
+/** The doctor is a part of it that a page may load by itself. */
+const BROWSER_ENTRY = /^src\/browser(-doctor)?\.ts$/
 const NODEJS_ENTRY = /^src\/nodejs\.ts$/
 const NOT_NODEJS = '(?!.*\\.nodejs\\.ts$)'
 const NOT_BROWSER = '(?!.*\\.browser\\.ts$)'
@@ -87,7 +88,7 @@ const LAYERS: readonly Layer[] = [
     name: 'web',
     files: /^web\//,
     mayImport: [BROWSER_ENTRY, BITCOIN_ENTRY],
-    packages: [/^lit(\/|$)/, /^lean-qr$/],
+    packages: [/^lit(\/|$)/, /^lean-qr(\/|$)/],
     builtins: 'none',
   },
 ]

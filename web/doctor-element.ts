@@ -10,11 +10,11 @@ import {
 import {
   describeExamination,
   diagnose,
-  VERSION,
   type DiagnoseOptions,
   type Examination,
   type ExaminationStep,
-} from '../src/browser.ts'
+} from '../src/browser-doctor.ts'
+import { VERSION } from '../src/browser.ts'
 import { toGatewayUrl } from './address.ts'
 import { copyText } from './copy-text.ts'
 import { causeWords } from './doctor-words.ts'

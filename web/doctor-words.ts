@@ -1,5 +1,5 @@
 /** What the doctor found, in plain words, and what one can do about it. Pure. */
-import type { ExaminationCause } from '../src/browser.ts'
+import type { ExaminationCause } from '../src/browser-doctor.ts'
 
 const GATEWAY_AGAIN = 'Ask for the address again, or give the gateway’s URL, which leads to the current one.'
 const IS_IT_RUNNING = 'Is it running, is the address right, and does a firewall let this through?'

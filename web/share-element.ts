@@ -130,7 +130,7 @@ export class RushlightShare extends LitElement {
 
   /** The encoder is loaded when there is something to encode. */
   async #draw(url: string): Promise<void> {
-    const { generate } = await import('lean-qr')
+    const { generate } = await import('lean-qr/nano')
     const code = generate(url)
     let path = ''
     for (let y = 0; y < code.size; y++) {

@@ -6,6 +6,13 @@ import { relayTransport } from './relay-transport.ts'
 
 export type BrowserTransportName = 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
 
+export const BROWSER_TRANSPORTS: readonly BrowserTransportName[] = [
+  'websockets',
+  'webrtc-direct',
+  'webtransport',
+  'webrtc',
+]
+
 /** Where others reach a tab: nowhere but through the relays that it has dialled. */
 export function browserListen(transports: readonly BrowserTransportName[]): readonly string[] {
   return transports.includes('webrtc') && hasWebRtc() ? ['/p2p-circuit', '/webrtc'] : []
