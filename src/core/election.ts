@@ -16,15 +16,14 @@ export function elect(args: {
   const { current, peers, ranges, nowMs } = args
   const elected = current === undefined ? undefined : peers.get(current)
   if (elected !== undefined && !ranges.isOvertaken(elected)) return current
-  const others = [...peers.values()].filter((peer) => !ranges.isOvertaken(peer))
-  return bestCandidate(others, nowMs) ?? current ?? bestCandidate(peers.values(), nowMs)
+  return bestCandidate(peers.values(), nowMs, ranges) ?? current ?? bestCandidate(peers.values(), nowMs)
 }
 
 /** Claims order candidates: of those that answered that they have more, the one that claims the most work. */
-function bestCandidate(peers: Iterable<SyncPeer>, nowMs: number): PeerId | undefined {
+function bestCandidate(peers: Iterable<SyncPeer>, nowMs: number, ranges?: RangeDownload): PeerId | undefined {
   let best: SyncPeer | undefined
   for (const peer of peers) {
-    if (!peer.hasMore || nowMs < peer.stalledUntilMs) continue
+    if (!peer.hasMore || nowMs < peer.stalledUntilMs || ranges?.isOvertaken(peer) === true) continue
     if (best === undefined || peer.claimed.work > best.claimed.work) best = peer
   }
   return best?.peer

@@ -215,8 +215,14 @@ export class BlockExchange {
 
   // Steps and time.
 
+  /** Nobody takes part and nothing is wanted, so that nothing can be asked, sent or late. Every step comes here. */
+  get #isQuiet(): boolean {
+    return this.#peers.all.length === 0 && this.#asking.wantCount === 0
+  }
+
   /** Runs after every step: what can be asked and sent is. */
   settle(now: Instant): void {
+    if (this.#isQuiet) return
     this.#asking.placeQueued(now.monotonicMs)
     this.#sender.flush(now.monotonicMs)
   }
@@ -228,6 +234,7 @@ export class BlockExchange {
   }
 
   nextTimeout(): number {
+    if (this.#isQuiet) return this.#outlines.nextTimeout()
     return Math.min(this.#asking.nextTimeout(), this.#sender.nextTimeout(), this.#outlines.nextTimeout())
   }
 
