@@ -40,8 +40,8 @@ export const test = base.extend<{ roads: Roads }, { lab: Lab }>({
     }
     await use({
       peer: async (options) => added(await startPeerOf(gateways.folder(), options)),
-      emptyPeer: async () => added(await startRoadPeer(gateways.folder())),
-      restart: async ({ directory, port }) => added(await startRoadPeer(directory, port)),
+      emptyPeer: async () => added(await startRoadPeer({ directory: gateways.folder() })),
+      restart: async ({ directory, port }) => added(await startRoadPeer({ directory, port })),
       proxy: async (address) => {
         const proxy = await startProxy(address)
         proxies.push(proxy)

@@ -32,14 +32,18 @@ export interface RoadPeer {
 /** Over a new data folder with the real headers up to `PEER_HEIGHT`; `beforeStart` may put more there. */
 export async function startPeerOf(
   folder: string,
-  options: { readonly port?: number; readonly beforeStart?: (directory: string) => Promise<void> } = {},
+  options: {
+    readonly port?: number
+    readonly host?: string
+    readonly beforeStart?: (directory: string) => Promise<void>
+  } = {},
 ): Promise<RoadPeer> {
   const file = join(folder, 'headers.bin')
   const directory = join(folder, 'data')
   writeFileSync(file, readFileSync(MAINNET).subarray(0, (PEER_HEIGHT + 1) * HEADER_BYTES))
   runCommand('import', file, '--data', directory)
   await options.beforeStart?.(directory)
-  return startRoadPeer(directory, options.port)
+  return startRoadPeer({ ...options, directory })
 }
 
 /** One of those that were held back. */
@@ -47,8 +51,13 @@ export function headerAt(height: number): Buffer {
   return readFileSync(MAINNET).subarray(height * HEADER_BYTES, (height + 1) * HEADER_BYTES)
 }
 
-export async function startRoadPeer(directory: string, port = 0): Promise<RoadPeer> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'road-peer.ts'), directory, String(port)], {
+export async function startRoadPeer(options: {
+  readonly directory: string
+  readonly port?: number
+  readonly host?: string
+}): Promise<RoadPeer> {
+  const { directory, port = 0, host = '127.0.0.1' } = options
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'road-peer.ts'), directory, String(port), host], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))

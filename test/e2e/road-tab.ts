@@ -10,6 +10,8 @@ export const ROADS = [
   ['webtransport', '/webtransport/'],
 ] as const
 
+export type TabOptions = Parameters<Window['start']>[0]
+
 const BLOCK_BYTES: number = 1024 * 1024
 
 export interface SomeBlock {
@@ -33,7 +35,7 @@ export function addressOver(component: string, addresses: readonly string[]): st
 }
 
 /** Resolves, with how long it took, when it is ready. */
-export function startTab(page: Page, options: Parameters<Window['start']>[0]): Promise<number> {
+export function startTab(page: Page, options: TabOptions): Promise<number> {
   return page.evaluate(async (given) => {
     const startedMs = performance.now()
     await window.start(given)
