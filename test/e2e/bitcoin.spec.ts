@@ -1,5 +1,5 @@
 /** From Bitcoin's own network to a page: bitcoind on regtest, a gateway, a tab. */
-import type { Page } from '@playwright/test'
+import type { Browser, Page } from '@playwright/test'
 import { join } from 'node:path'
 import { formatNumber } from '../../web/format.ts'
 import { BitcoinDaemon, BITCOIND_MISSING, hasBitcoind, type BitcoinDaemonOptions } from '../interop/bitcoin-daemon.ts'
@@ -28,9 +28,11 @@ async function startGateway(args: {
   readonly daemon: BitcoinDaemon
   readonly directory?: string
   readonly port?: number
+  readonly flags?: readonly string[]
 }): Promise<Gateway> {
-  const { gateways, daemon, directory = join(gateways.folder(), 'data'), port = 0 } = args
-  return await gateways.start({ directory, port, chain: CHAIN, flags: ['--bitcoin-peer', `127.0.0.1:${daemon.port}`] })
+  const { gateways, daemon, directory = join(gateways.folder(), 'data'), port = 0, flags = [] } = args
+  const peer = `127.0.0.1:${daemon.port}`
+  return await gateways.start({ directory, port, chain: CHAIN, flags: ['--bitcoin-peer', peer, ...flags] })
 }
 
 /** When the page shows this height for the first time, in Unix milliseconds. */
@@ -116,3 +118,55 @@ test('a block that only bitcoind has opens on the page', async ({ page, gateways
   }, root)
   expect(bytes).toBe(await daemon.call<string>('getblock', root, 0))
 })
+
+for (const road of ['webtransport', 'websockets'] as const) {
+  test(`a block that bitcoind finds goes by ${road} to a tab, and by WebRTC to a second one that has nobody else`, async ({
+    browser,
+    gateways,
+    startDaemon,
+  }) => {
+    const daemon = await startDaemon()
+    await daemon.mine(60)
+    const flags = ['--no-webrtc-direct', ...(road === 'websockets' ? ['--no-webtransport'] : [])]
+    const gateway = await startGateway({ gateways, daemon, flags })
+    const [first, second] = [await openPage(browser, gateway.url, road), await openPage(browser, gateway.url, road)]
+    expect(await readyTransports(first)).toContain(road)
+
+    // The gateway has told them of each other.
+    await expect.poll(() => readyTransports(second)).toContain('webrtc')
+    await second.evaluate(async () => {
+      const gatewayPeer = window.rushlight?.snapshot().peers.find(({ transport }) => transport !== 'webrtc')
+      await window.rushlight?.disconnect(gatewayPeer?.id ?? '')
+    })
+    await expect.poll(() => readyTransports(second)).toEqual(['webrtc'])
+
+    for (let count = 0; count < 3; count += 1) {
+      const root = await daemon.mine(1)
+      for (const page of [first, second]) {
+        await expect.poll(() => page.evaluate(() => window.rushlight?.head.root)).toBe(root)
+      }
+    }
+    await expect(heightOf(second)).toHaveText('63')
+    expect(await readyTransports(second)).toEqual(['webrtc'])
+    await Promise.all([first, second].map((page) => page.context().close()))
+  })
+}
+
+/** A visitor of their own, whose page is in step. */
+async function openPage(browser: Browser, url: string, road: 'webtransport' | 'websockets'): Promise<Page> {
+  // Without them Chromium hides addresses of loopback from WebRTC.
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'] })
+  // Else whichever is there first.
+  if (road === 'webtransport') await context.routeWebSocket(/.*/, (socket) => socket.close())
+  const page = await context.newPage()
+  await page.goto(url)
+  await expect(statusOf(page)).toHaveText('Synced')
+  return page
+}
+
+async function readyTransports(page: Page): Promise<readonly string[]> {
+  return await page.evaluate(() => {
+    const peers = window.rushlight?.snapshot().peers ?? []
+    return peers.filter(({ state }) => state === 'ready').map(({ transport }) => transport)
+  })
+}
