@@ -10,11 +10,13 @@ import { doubleSha256, sha256 } from './hash/sha256.ts'
 import { addressProblem } from './host/address.ts'
 import type { RtcConfiguration } from './host/lazy-roads.ts'
 import { createLibp2pHost } from './host/libp2p-host.ts'
+import { roadsOf } from './host/roads.ts'
 import { createTabLibp2p } from './host/tab-libp2p.ts'
 import {
   BROWSER_TRANSPORTS,
   browserListen,
   browserTransports,
+  isThere,
   type BrowserTransportName,
 } from './host/transports.browser.ts'
 import { createIndexedDbBlockStore } from './store/block-store-indexeddb.ts'
@@ -61,7 +63,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
       transports,
       rtcConfiguration: options.rtcConfiguration as RtcConfiguration | undefined,
     }),
-    discoversPeers: options.discoverPeers ?? true,
+    roads: options.discoverPeers === false ? undefined : roadsOf(transports.filter(isThere)),
     headerSizeBytes: chain.headerSizeBytes,
     log,
   })

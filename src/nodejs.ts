@@ -24,6 +24,7 @@ import type { Host } from './host/host.ts'
 import { HostError } from './host/host.ts'
 import type { RtcConfiguration } from './host/lazy-roads.ts'
 import type { Diagnose } from './host/examination.ts'
+import { roadsOf } from './host/roads.ts'
 import type { NodejsTransportsOptions } from './host/transports.nodejs.ts'
 import { createFileBlockStore } from './store/block-store-file.nodejs.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
@@ -106,7 +107,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
         transports: nodejsTransports({ transports, rtcConfiguration, ...certificatesIn(folder) }),
         listen,
         announce,
-        discoversPeers: options.discoverPeers ?? true,
+        roads: options.discoverPeers === false ? undefined : roadsOf(transports),
         headerSizeBytes: chain.headerSizeBytes,
         log,
         ...(privateKey === undefined ? {} : { privateKey }),
@@ -203,7 +204,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         listen: [`/${ip}/${host}/tcp/${port}/ws`, ...roads.listen],
         services: options.relays === false ? [] : [relayServer()],
         announce,
-        discoversPeers: true,
+        roads: roadsOf(TRANSPORTS),
         headerSizeBytes: chain.headerSizeBytes,
         log,
         ...(privateKey === undefined ? {} : { privateKey }),

@@ -39,6 +39,8 @@ interface Target {
   readonly isConfigured: boolean
   /** Whom others told of: dialled once, and not kept. Undefined once the app asks for the same address. */
   learnt: { readonly peer: PeerId; readonly furtherAddresses: readonly string[] } | undefined
+  /** Whom it led to last. */
+  peer: PeerId | undefined
   state: Phase
   failureCount: number
   /** Connects of the app that wait for this target. */
@@ -120,13 +122,9 @@ export class DialSchedule {
     return this.wantsLearnt
   }
 
-  /** Some target leads to this peer. */
+  /** Some target leads to this peer, or did when it last worked: a second way at once would be in the way. */
   isAfter(peer: PeerId): boolean {
-    for (const { state, address } of this.#targets.values()) {
-      if (namesPeer(address, peer)) return true
-      if ((state.phase === 'handshaking' || state.phase === 'connected') && state.peer === peer) return true
-    }
-    return false
+    return [...this.#targets.values()].some((target) => target.peer === peer || namesPeer(target.address, peer))
   }
 
   /** Dials a peer that others told of, at once and once; the first address names it. Needs `hasRoomForLearnt`. */
@@ -226,6 +224,7 @@ export class DialSchedule {
     const target = this.#dialing(args.dial)
     if (target === undefined) return false
     target.state = { phase: 'handshaking', peer: args.peer, connection: args.connection }
+    target.peer = args.peer
     return true
   }
 
@@ -373,6 +372,7 @@ export class DialSchedule {
 function newTarget(options: Pick<Target, 'address' | 'isConfigured' | 'learnt'>): Target {
   return {
     ...options,
+    peer: undefined,
     isKept: options.isConfigured,
     state: { phase: 'due' },
     failureCount: 0,

@@ -104,8 +104,7 @@ export interface PeerMisbehaved {
 /** Where others reach us, and what we can dial, at first and whenever it changes. Before it nobody is asked for peers. */
 export interface OwnRecordChanged {
   readonly type: 'own-record-changed'
-  /** Undefined where we were never to be reached. */
-  readonly record: PeerRecord | undefined
+  readonly record: PeerRecord
   readonly roads: readonly Road[]
 }
 

@@ -8,7 +8,7 @@ import * as limits from './limits.ts'
 import type { GetPeers, NodeInfo, PeerRecord, Peers, Refused, Road, SyncMessage } from './message.ts'
 import { PeerTable, type KnownPeer } from './peer-table.ts'
 import type { RandomSource } from './random.ts'
-import { canDial, isWithin, scopeOf } from './road.ts'
+import { canDial, scopeOf, type Scope } from './road.ts'
 
 type PeersMessage = GetPeers | Peers | Refused
 
@@ -52,7 +52,7 @@ export class PeerDiscovery {
   readonly #asked = new Map<PeerId, Asked>()
   /** Ready peers; bounded by maxPeers. */
   readonly #ready = new Set<PeerId>()
-  /** Whom the app disconnected; bounded by REMEMBERED_PEERS_MAX, oldest forgotten first. */
+  /** Whom the app disconnected; bounded by REMEMBERED_PEERS_MAX. */
   readonly #unwanted = new Set<PeerId>()
   #ownRecord: PeerRecord | undefined
   /** None before the host has told: until then nobody is asked, and nobody learnt. */
@@ -81,7 +81,8 @@ export class PeerDiscovery {
   peerReady({ peer, info, nowMs }: { peer: PeerId; info: NodeInfo; nowMs: number }): void {
     this.#ready.add(peer)
     this.#unwanted.delete(peer)
-    this.#table.reached(peer)
+    const known = this.#table.known.get(peer)
+    if (known !== undefined) known.failureCount = 0
     const isOurs = this.#options.connectionOf(peer)?.direction === 'outbound'
     if (!info.serves.includes('peers') || this.#asked.size >= limits.PEERS_ASKED_MAX * (isOurs ? 2 : 1)) return
     const askedMs = nowMs - limits.ASK_PEERS_INTERVAL_MS_MAX
@@ -107,9 +108,7 @@ export class PeerDiscovery {
 
   /** The app does not want it: learning of it again changes nothing. */
   disconnected(peer: PeerId): void {
-    this.#unwanted.add(peer)
-    const [oldest] = this.#unwanted
-    if (this.#unwanted.size > limits.REMEMBERED_PEERS_MAX && oldest !== undefined) this.#unwanted.delete(oldest)
+    if (this.#unwanted.size < limits.REMEMBERED_PEERS_MAX) this.#unwanted.add(peer)
   }
 
   message(args: { peer: PeerId; connection: Connection; message: PeersMessage; nowMs: number }): void {
@@ -136,23 +135,22 @@ export class PeerDiscovery {
     { peer, connection, nowMs }: { peer: PeerId; connection: Connection; nowMs: number },
   ): void {
     if (record.peer === this.#options.ownPeer) return
-    if (!isWithin(scopeOf(...record.addresses), scopeOf(connection.address))) return
+    if (!isWithin(record, scopeOf(connection.address))) return
     this.#table.take({ record, source: peer, nowMs })
     this.#mayFind = true
   }
 
   #answer({ request, roads }: GetPeers, peer: PeerId, { id: connection, address }: Connection): void {
     const { random, effects } = this.#options
-    const scope = scopeOf(address)
-    const isOfUse = (record: PeerRecord): boolean =>
-      isWithin(scopeOf(...record.addresses), scope) && record.addresses.some((each) => canDial(each, roads))
-    const others: PeerRecord[] = []
-    for (const other of this.#ready) {
-      const record = other === peer ? undefined : this.#table.get(other)
-      if (record !== undefined && isOfUse(record)) others.push(record)
-    }
-    const own = this.#ownRecord !== undefined && isOfUse(this.#ownRecord) ? [this.#ownRecord] : []
-    const records = [...own, ...shuffled(others, random)].slice(0, limits.PEER_RECORDS_PER_MESSAGE_MAX)
+    const others = [...this.#ready]
+      .filter((other) => other !== peer)
+      .map((other) => this.#table.known.get(other)?.record)
+    // From a random one on, so that each has its turn.
+    const first = Math.floor(random() * others.length)
+    const records = [this.#ownRecord, ...others.slice(first), ...others.slice(0, first)]
+      .filter((record) => record !== undefined)
+      .filter((record) => isWithin(record, scopeOf(address)) && record.addresses.some((each) => canDial(each, roads)))
+      .slice(0, limits.PEER_RECORDS_PER_MESSAGE_MAX)
     effects.push({ type: 'send-message', connection, message: { type: 'peers', request, records } })
   }
 
@@ -217,10 +215,7 @@ export class PeerDiscovery {
   }
 }
 
-function shuffled<Item>(items: Item[], random: RandomSource): readonly Item[] {
-  for (let left = items.length; left > 1; left -= 1) {
-    const [picked] = items.splice(Math.floor(random() * left), 1)
-    if (picked !== undefined) items.push(picked)
-  }
-  return items
+/** Who is connected from there can make something of all of it. */
+function isWithin({ addresses }: PeerRecord, from: Scope): boolean {
+  return addresses.every((address) => scopeOf(address) >= from)
 }

@@ -20,91 +20,55 @@ export interface KnownPeer {
  */
 export class PeerTable {
   /** By subject, oldest first; bounded by PEER_RECORDS_MAX. */
-  readonly #known = new Map<PeerId, KnownPeer>()
+  readonly known: Map<PeerId, KnownPeer> = new Map<PeerId, KnownPeer>()
   readonly #random: RandomSource
 
   constructor(random: RandomSource) {
     this.#random = random
   }
 
-  get known(): ReadonlyMap<PeerId, KnownPeer> {
-    return this.#known
-  }
-
   take({ record, source, nowMs }: { record: PeerRecord; source: PeerId; nowMs: number }): void {
-    this.#forgetOld(nowMs)
-    const { peer } = record
-    const before = this.#known.get(peer)
-    const isOwnWord = source === peer
-    if (before !== undefined) {
-      const isOlder = record.sequence < before.record.sequence
-      if (isOlder || (record.sequence === before.record.sequence && !isOwnWord)) return
-      this.#known.delete(peer)
-    }
-    const ofSource = [...this.#known].filter(([, known]) => known.source === source)
-    if (ofSource.length >= limits.PEER_RECORDS_PER_SOURCE_MAX) this.#forgetFirst(ofSource)
-    if (this.#known.size >= limits.PEER_RECORDS_MAX) this.#forgetFirst(this.#ofFullestSource())
-    const isSame = record.sequence === before?.record.sequence
-    this.#known.set(peer, {
-      ...{ record, source, receivedMs: nowMs },
-      failureCount: isSame ? before.failureCount : 0,
-      // A new record is no way round a back-off.
-      notBeforeMs: before?.notBeforeMs ?? nowMs,
-    })
-  }
-
-  get(peer: PeerId): PeerRecord | undefined {
-    return this.#known.get(peer)?.record
+    const { known } = this
+    const { peer, sequence } = record
+    const before = known.get(peer)
+    const beforeSequence = before?.record.sequence ?? -1
+    // The subject's own word is better than hearsay, and shows that it is there.
+    if (sequence < beforeSequence || (sequence === beforeSequence && source !== peer)) return
+    known.delete(peer)
+    const ofSource = [...known.values()].filter((each) => each.source === source)
+    const isFull = known.size >= limits.PEER_RECORDS_MAX
+    const [oldest] = ofSource.length >= limits.PEER_RECORDS_PER_SOURCE_MAX ? ofSource : isFull ? known.values() : []
+    if (oldest !== undefined) known.delete(oldest.record.peer)
+    // A new record is no way round a back-off.
+    known.set(peer, { record, source, receivedMs: nowMs, failureCount: 0, notBeforeMs: before?.notBeforeMs ?? 0 })
   }
 
   /** Somebody to dial now: a random one of a random source, so that who tells of many gets no more dials than who tells of one. */
   pick(nowMs: number, isEligible: (record: PeerRecord) => boolean): PeerRecord | undefined {
-    this.#forgetOld(nowMs)
-    const bySource = new Map<PeerId, PeerRecord[]>()
-    for (const { record, source, notBeforeMs } of this.#known.values()) {
-      if (notBeforeMs > nowMs || !isEligible(record)) continue
-      const records = bySource.get(source)
-      if (records === undefined) bySource.set(source, [record])
-      else records.push(record)
+    for (const [peer, { receivedMs }] of this.known) {
+      if (receivedMs + limits.PEER_RECORD_LIFETIME_MS <= nowMs) this.known.delete(peer)
     }
-    return this.#oneOf(this.#oneOf([...bySource.values()]) ?? [])
+    const eligible = [...this.known.values()].filter(
+      ({ record, notBeforeMs }) => notBeforeMs <= nowMs && isEligible(record),
+    )
+    const chosen = this.#oneOf([...new Set(eligible.map(({ source }) => source))])
+    return this.#oneOf(eligible.filter(({ source }) => source === chosen))?.record
   }
 
   /** When the next of those that back off may be dialled again; Infinity when none waits. */
   nextDueMs(nowMs: number): number {
     let next = Infinity
-    for (const { notBeforeMs } of this.#known.values()) if (notBeforeMs > nowMs) next = Math.min(next, notBeforeMs)
+    for (const { notBeforeMs } of this.known.values()) if (notBeforeMs > nowMs) next = Math.min(next, notBeforeMs)
     return next
-  }
-
-  reached(peer: PeerId): void {
-    const known = this.#known.get(peer)
-    if (known !== undefined) known.failureCount = 0
   }
 
   /** Backs off, doubling, with a random quarter off. */
   failed({ peer, nowMs, backoffMs = 0 }: { peer: PeerId; nowMs: number; backoffMs?: number | undefined }): void {
-    const known = this.#known.get(peer)
+    const known = this.known.get(peer)
     if (known === undefined) return
     known.failureCount += 1
     const fullMs = Math.min(limits.LEARNT_BACKOFF_MS_MAX, limits.LEARNT_BACKOFF_MS_MIN * 2 ** known.failureCount)
     known.notBeforeMs = nowMs + Math.max(backoffMs, fullMs * (0.75 + 0.25 * this.#random()))
-  }
-
-  #forgetOld(nowMs: number): void {
-    for (const [peer, { receivedMs }] of this.#known) {
-      if (receivedMs + limits.PEER_RECORD_LIFETIME_MS > nowMs) return
-      this.#known.delete(peer)
-    }
-  }
-
-  #forgetFirst([first]: readonly (readonly [PeerId, KnownPeer])[]): void {
-    if (first !== undefined) this.#known.delete(first[0])
-  }
-
-  #ofFullestSource(): readonly (readonly [PeerId, KnownPeer])[] {
-    const groups = Map.groupBy(this.#known, ([, { source }]) => source)
-    return [...groups.values()].reduce((most, group) => (group.length > most.length ? group : most), [])
   }
 
   #oneOf<Item>(items: readonly Item[]): Item | undefined {

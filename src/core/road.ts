@@ -1,52 +1,30 @@
 import type { Road } from './message.ts'
 
-/** From where an address can be reached: this machine alone, its local network, anywhere. */
-type Scope = 'loopback' | 'private' | 'public'
+/** From where a host can be reached: 0 this machine alone, 1 its local network, 2 anywhere. */
+export type Scope = 0 | 1 | 2
 
-const WIDTHS: Readonly<Record<Scope, number>> = { loopback: 0, private: 1, public: 2 }
+/** RFC 1122, RFC 4291 and RFC 6761. */
+const LOOPBACK = /^(127\.|0\.|\[?::1?\]?$)|(^|\.)localhost$/i
+/** RFC 1918, RFC 3927, RFC 4193, RFC 4291 and RFC 6762; and names without a dot, which no public server has. */
+const LOCAL = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|\[?(f[cd]|fe[89ab])[\da-f]*:|[^.:]+$)|\.local$/i
 
-/** All of these roads are needed: a relayed address leads to its relay first. Undefined where we know of none. */
+/** Of an IP address or a name, as it stands in a multiaddr or in a URL. */
+export function hostScope(host: string): Scope {
+  return LOOPBACK.test(host) ? 0 : LOCAL.test(host) ? 1 : 2
+}
+
+/** Of a multiaddr, a relayed one's relay; 2 where it names no host: who came by it is told of nothing local. */
+export function scopeOf(address: string): Scope {
+  const [, kind = '', host = ''] = address.split('/')
+  return /^(ip|dns)/.test(kind) ? hostScope(host) : 2
+}
+
+/** All roads that this multiaddr needs are there: a relayed one leads to its relay first, and by a relay alone go only signals. */
 export function canDial(address: string, roads: readonly Road[]): boolean {
   const [first = '', relayed] = address.split('/p2p-circuit')
-  const road = roadOf(first)
+  const parts = first.split('/')
+  const last = (['webtransport', 'webrtc-direct', 'wss', 'ws', 'tcp'] as const).find((name) => parts.includes(name))
+  const road = last === 'ws' && parts.includes('tls') ? 'wss' : last
   if (road === undefined || !roads.includes(road)) return false
-  // By a relay alone nothing but signals goes.
   return relayed === undefined || (relayed.startsWith('/webrtc') && roads.includes('webrtc'))
-}
-
-function roadOf(address: string): Road | undefined {
-  const road = (['webtransport', 'webrtc-direct', 'wss'] as const).find((name) => hasPart(address, name))
-  if (road !== undefined) return road
-  if (hasPart(address, 'ws')) return hasPart(address, 'tls') ? 'wss' : 'ws'
-  return /\/tcp\/\d+(\/p2p\/\w+)?$/.test(address) ? 'tcp' : undefined
-}
-
-function hasPart(address: string, name: string): boolean {
-  return `${address}/`.includes(`/${name}/`)
-}
-
-/** Of several the narrowest. */
-export function scopeOf(...addresses: readonly string[]): Scope {
-  const scopes = addresses.map(ownScope)
-  return scopes.find((scope) => scope === 'loopback') ?? scopes.find((scope) => scope === 'private') ?? 'public'
-}
-
-/** Who is connected by `from` can make something of it. */
-export function isWithin(scope: Scope, from: Scope): boolean {
-  return WIDTHS[scope] >= WIDTHS[from]
-}
-
-/** RFC 1122, 1918, 3927, 4193, 4291 and 6761. Of what has neither address nor name we know nothing: it gets public ones alone. */
-function ownScope(address: string): Scope {
-  const [, kind = '', host = ''] = address.split('/')
-  if (kind === 'ip4') {
-    if (/^(127|0)\./.test(host)) return 'loopback'
-    return /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.)/.test(host) ? 'private' : 'public'
-  }
-  if (kind === 'ip6') {
-    if (/^::1?$/.test(host)) return 'loopback'
-    return /^(f[cd]|fe[89ab])/i.test(host) ? 'private' : 'public'
-  }
-  if (/(^|\.)localhost$/i.test(host)) return 'loopback'
-  return kind.startsWith('dns') && (/\.local$/i.test(host) || !host.includes('.')) ? 'private' : 'public'
 }

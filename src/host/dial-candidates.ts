@@ -1,51 +1,44 @@
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { Libp2pCore } from './libp2p-core.ts'
+import type { Road } from '../core/message.ts'
+import { canDial } from '../core/road.ts'
 import { pageHint, type PageLocation } from './page-hint.ts'
 import { transportName } from './remote-address.ts'
 
 /**
  * What is tried first. Measured in Chromium, from the dial to the verified head of 10,237 headers, medians of three: WebSockets
- * 0.41 s, WebTransport 0.45 s, WebRTC-Direct 0.75 s. Between tabs WebRTC is all there is.
+ * 0.41 s, WebTransport 0.45 s, WebRTC-Direct 0.75 s. TCP is as quick as the first; between tabs WebRTC is all there is.
  */
 const RANKING: readonly string[] = ['websockets', 'webtransport', 'webrtc-direct', 'webrtc']
 /** An address that failed comes after its peer's others for so long, doubled each time, … */
 const BACKOFF_MS_MIN = 1_000
 /** … up to this. */
 const BACKOFF_MS_MAX: number = 10 * 60_000
-/** Addresses that failed, the oldest forgotten first: more than all targets of a light node have. */
+/** Addresses that failed; beyond that all are forgotten. More than all targets of a light node have. */
 const FAILED_ADDRESSES_MAX = 1_024
 
 /** In which order to try the addresses of one peer. A dead one does not hold back the others. */
 export class DialCandidates {
-  readonly #libp2p: Pick<Libp2pCore, 'isDialable'>
-  readonly #nowMs: () => number
+  readonly #roads: readonly Road[] | undefined
   readonly #page: PageLocation | undefined
   /** Bounded by FAILED_ADDRESSES_MAX. */
   readonly #failed = new Map<string, { readonly count: number; readonly untilMs: number }>()
 
-  constructor(
-    libp2p: Pick<Libp2pCore, 'isDialable'>,
-    { nowMs = () => performance.now(), page }: { readonly nowMs?: () => number; readonly page?: PageLocation } = {},
-  ) {
-    this.#libp2p = libp2p
-    this.#nowMs = nowMs
+  /** `roads`: what this platform can dial; undefined where that is not known. */
+  constructor(roads: readonly Road[] | undefined, page?: PageLocation) {
+    this.#roads = roads
     this.#page = page
   }
 
   /** Without those that this platform cannot dial or this page may not; where none is left all of them, for what they tell. */
-  async choose(addresses: readonly Multiaddr[]): Promise<readonly Multiaddr[]> {
-    if (addresses.length < 2) return addresses
-    const nowMs = this.#nowMs()
-    const canDial = await Promise.all(
-      addresses.map(async (address) => {
-        if (hintOf(address, this.#page) !== '') return false
-        return (await this.#libp2p.isDialable?.(address)) ?? true
-      }),
+  choose(addresses: readonly Multiaddr[], nowMs: number): readonly Multiaddr[] {
+    const dialable = addresses.filter(
+      (address) => canDial(address.toString(), this.#roads ?? []) && hintOf(address, this.#page) === '',
     )
-    const dialable = addresses.filter((_, index) => canDial[index])
-    if (dialable.length === 0) return addresses
-    const waits = (address: Multiaddr): boolean => (this.#failed.get(address.toString())?.untilMs ?? 0) > nowMs
-    const orderOf = (address: Multiaddr): number => rankOf(address) + (waits(address) ? RANKING.length : 0)
+    if (this.#roads === undefined || dialable.length === 0) return addresses
+    const orderOf = (address: Multiaddr): number => {
+      const waits = (this.#failed.get(address.toString())?.untilMs ?? 0) > nowMs
+      return RANKING.indexOf(transportName(address)) + (waits ? RANKING.length + 1 : 0)
+    }
     return dialable.toSorted((one, other) => orderOf(one) - orderOf(other))
   }
 
@@ -53,20 +46,13 @@ export class DialCandidates {
     this.#failed.delete(address.toString())
   }
 
-  failed(address: Multiaddr): void {
+  failed(address: Multiaddr, nowMs: number): void {
     const key = address.toString()
     const count = (this.#failed.get(key)?.count ?? 0) + 1
     const fullMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** count)
-    this.#failed.delete(key)
-    this.#failed.set(key, { count, untilMs: this.#nowMs() + fullMs * (0.75 + 0.25 * Math.random()) })
-    const [oldest] = this.#failed.keys()
-    if (this.#failed.size > FAILED_ADDRESSES_MAX && oldest !== undefined) this.#failed.delete(oldest)
+    if (this.#failed.size >= FAILED_ADDRESSES_MAX) this.#failed.clear()
+    this.#failed.set(key, { count, untilMs: nowMs + fullMs * (0.75 + 0.25 * Math.random()) })
   }
-}
-
-/** TCP is as quick as the first. */
-function rankOf(address: Multiaddr): number {
-  return Math.max(0, RANKING.indexOf(transportName(address)))
 }
 
 /** What the page that we are on rules out, as a sentence; an empty text where it rules out nothing. */

@@ -3,6 +3,7 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Dial } from '../core/effect.ts'
 import type { DialFailed, DialSucceeded } from '../core/event.ts'
 import { toConnectionId, toPeerId, type DialId } from '../core/ids.ts'
+import type { Road } from '../core/message.ts'
 import { DialCandidates, hintOf } from './dial-candidates.ts'
 import { raceAttempts } from './dial-race.ts'
 import { certificateHint, DialProblem, dialProblemOf } from './dial-problem.ts'
@@ -35,13 +36,14 @@ export class Dialler {
 
   constructor(args: {
     readonly libp2p: Libp2pCore
+    readonly roads: readonly Road[] | undefined
     readonly post: (event: DialEvent) => void
     readonly sawOpen: (connection: Connection) => boolean
     readonly connections: () => readonly Connection[]
     readonly close: (connection: Connection) => void
   }) {
     this.#libp2p = args.libp2p
-    this.#candidates = new DialCandidates(args.libp2p)
+    this.#candidates = new DialCandidates(args.roads)
     this.#post = args.post
     this.#sawOpen = args.sawOpen
     this.#connections = args.connections
@@ -106,7 +108,7 @@ export class Dialler {
     const found = isGatewayUrl(address)
       ? await resolveGateway(address, limits.signal)
       : { peer: undefined, addresses: [address, ...(limits.furtherAddresses ?? [])].map(parseMultiaddr) }
-    const addresses = await this.#candidates.choose(found.addresses)
+    const addresses = this.#candidates.choose(found.addresses, performance.now())
     const named = found.peer ?? (addresses[0] === undefined ? undefined : peerOf(addresses[0]))
     if (named === this.#libp2p.peerId.toString()) throw new DialProblem('refused', `${address} is our own address`)
 
@@ -156,7 +158,7 @@ export class Dialler {
       return connection
     } catch (error) {
       // That another one won says nothing of this one.
-      if (!signal.aborted) this.#candidates.failed(address)
+      if (!signal.aborted) this.#candidates.failed(address, performance.now())
       attempt.signal.throwIfAborted()
       throw error
     } finally {

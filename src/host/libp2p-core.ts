@@ -22,8 +22,6 @@ export interface Libp2pCore extends Pick<
 > {
   /** Where one is kept. */
   readonly peerStore?: Pick<PeerStore, 'all' | 'delete'>
-  /** Whether some transport fits one of them; where it cannot tell, all do. */
-  isDialable?(addresses: Multiaddr | Multiaddr[]): Promise<boolean>
   /** Two dials to one peer at once are two dials; else the second waits for the first, and dials nothing of its own. */
   readonly dialsApart?: boolean
   handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void>

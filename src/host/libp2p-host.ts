@@ -5,6 +5,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { HostEffect } from '../core/effect.ts'
 import { toConnectionId, toPeerId, type ConnectionId, type PeerId } from '../core/ids.ts'
+import type { Road } from '../core/message.ts'
 import { HANDSHAKE_TIMEOUT_MS } from '../core/limits.ts'
 import { abortConnection } from './abort-connection.ts'
 import { INBOUND_STREAMS_PER_CONNECTION_MAX } from './bounded-upgrader.ts'
@@ -41,8 +42,8 @@ export interface Libp2pHostOptions {
   readonly services?: Libp2pParts['services']
   /** As `createPrivateKey` made it; without it a fresh one for this run. */
   readonly privateKey?: Uint8Array
-  /** Signed, others are told where we are, and asked for those that they know. */
-  readonly discoversPeers?: boolean
+  /** What we can dial: then others are told where we are, signed, and asked for those that they know. */
+  readonly roads?: readonly Road[] | undefined
   /** Of the chain whose messages are carried. */
   readonly headerSizeBytes: number
   /** For tests: how long a stranger may take to ask, and we to answer. */
@@ -51,9 +52,12 @@ export interface Libp2pHostOptions {
 }
 
 /** What is left to say once there is a libp2p. */
-interface AdapterOptions extends Pick<Libp2pHostOptions, 'headerSizeBytes' | 'handshakeTimeoutMs' | 'listen' | 'log'> {
-  /** To sign our own record with: without it others are not told of us, nor asked for others. */
-  readonly key?: PrivateKey | undefined
+interface AdapterOptions extends Pick<
+  Libp2pHostOptions,
+  'headerSizeBytes' | 'handshakeTimeoutMs' | 'listen' | 'roads' | 'log'
+> {
+  /** To sign our own record with. */
+  readonly key?: PrivateKey
 }
 
 /** A new Ed25519 key, as a libp2p protobuf private key. */
@@ -66,10 +70,7 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Host
   for (const address of [...(options.listen ?? []), ...(options.announce ?? [])]) assertMultiaddr(address)
   const { privateKey: encoded } = options
   const privateKey = encoded === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(encoded)
-  return hostOver(await makeLibp2p(options, privateKey), {
-    ...options,
-    key: options.discoversPeers === true ? privateKey : undefined,
-  })
+  return hostOver(await makeLibp2p(options, privateKey), { ...options, key: privateKey })
 }
 
 /** A host over a libp2p that is not started yet: tests hand in one that misbehaves or negotiates otherwise. */
@@ -130,6 +131,7 @@ class Libp2pHost implements Host {
     })
     this.#dialler = new Dialler({
       libp2p,
+      roads: options.roads,
       post: (event) => this.#sink?.post(event),
       sawOpen: (connection) => this.#table.sawOpen(connection),
       connections: () => this.#table.all,
@@ -171,8 +173,10 @@ class Libp2pHost implements Host {
     } catch (cause) {
       throw new HostError('listen-failed', listenFailure(cause, this.#options.listen ?? []), { cause })
     }
-    const { key } = this.#options
-    if (key !== undefined) this.#ownRecord = new OwnRecord({ libp2p, key, post: (event) => sink.post(event) })
+    const { key: privateKey, roads } = this.#options
+    if (privateKey !== undefined && roads !== undefined) {
+      this.#ownRecord = new OwnRecord({ privateKey, roads, post: (event) => sink.post(event) })
+    }
     this.#reconcile()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     // In Node.js a listener keeps the process alive, not this; in a tab a timer is a number.
@@ -290,7 +294,7 @@ class Libp2pHost implements Host {
 
   #reconcile(): void {
     this.#table.reconcile(this.#libp2p.getConnections())
-    this.#ownRecord?.update(this.addresses)
+    void this.#ownRecord?.update(this.addresses)
     this.#dialler.closeUnclaimed()
   }
 

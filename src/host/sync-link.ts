@@ -3,7 +3,7 @@ import type { MessageReceived, PeerMisbehaved, SyncStreamFailed } from '../core/
 import type { ConnectionId, RequestId } from '../core/ids.ts'
 import type { PeerRecord, SyncMessage } from '../core/message.ts'
 import { decodeSyncMessage, encodeSyncMessage, syncMessageBytesMax, type SealedMessage } from '../wire/sync-message.ts'
-import { undecodable, WireError } from '../wire/wire-error.ts'
+import { undecodable } from '../wire/wire-error.ts'
 import { FrameStream, STALLED_TICKS_MAX, STREAM_QUEUE_BYTES_MAX, type StreamEnd } from './frame-stream.ts'
 import { openPeerRecord } from './peer-records.ts'
 import { failureOf } from './stream-failure.ts'
@@ -191,8 +191,8 @@ export class SyncLink {
       try {
         records.push(await openPeerRecord(envelope))
       } catch (error) {
-        if (!(error instanceof WireError)) throw error
-        problem = error.message
+        // A key of a kind that we do not know, bytes that are no address: nobody of ours signs such a thing.
+        problem = error instanceof Error ? error.message : String(error)
       }
     }
     if (this.#isEnded) return

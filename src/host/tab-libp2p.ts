@@ -106,10 +106,6 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
     )
   }
 
-  async isDialable(addresses: Multiaddr | Multiaddr[]): Promise<boolean> {
-    return [addresses].flat().some((address) => this.#transports.dialTransportForMultiaddr(address) !== undefined)
-  }
-
   async start(): Promise<void> {
     this.status = 'starting'
     try {
@@ -190,7 +186,8 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
       connectionManager: {
         getConnections: (peer?: PeerId) => this.getConnections(peer),
         openConnection: (target: DialTarget, options?: AbortOptions) => this.dial(target, options),
-        isDialable: (addresses: Multiaddr | Multiaddr[]) => this.isDialable(addresses),
+        isDialable: async (addresses: Multiaddr | Multiaddr[]) =>
+          [addresses].flat().some((address) => this.#transports.dialTransportForMultiaddr(address) !== undefined),
       },
       addressManager: {
         getAddresses: () => this.getMultiaddrs(),

@@ -15,7 +15,7 @@ export const BROWSER_TRANSPORTS: readonly BrowserTransportName[] = [
 
 /** Where others reach a tab: nowhere but through the relays that it has dialled. */
 export function browserListen(transports: readonly BrowserTransportName[]): readonly string[] {
-  return transports.includes('webrtc') && hasWebRtc() ? ['/p2p-circuit', '/webrtc'] : []
+  return transports.includes('webrtc') && isThere('webrtc') ? ['/p2p-circuit', '/webrtc'] : []
 }
 
 /** What a tab can dial with, of those named; WebSockets at once, the others load when they are first used. */
@@ -30,15 +30,11 @@ export function browserTransports(options: {
   }
   const byName: Readonly<Record<BrowserTransportName, () => Libp2pTransports>> = {
     websockets: () => [webSockets()],
-    'webrtc-direct': () => (hasWebRtc() ? [lazyTransport(webRtcDirectRoad(parts))] : []),
-    // Not there on plain-http pages, nor in every browser.
-    webtransport: () =>
-      'WebTransport' in globalThis
-        ? [lazyTransport(webTransportRoad({ canListen: false, load: loadWebTransport }))]
-        : [],
-    webrtc: () => (hasWebRtc() ? [lazyTransport(webRtcRoad(parts)), relayTransport()] : []),
+    'webrtc-direct': () => [lazyTransport(webRtcDirectRoad(parts))],
+    webtransport: () => [lazyTransport(webTransportRoad({ canListen: false, load: loadWebTransport }))],
+    webrtc: () => [lazyTransport(webRtcRoad(parts)), relayTransport()],
   }
-  return options.transports.flatMap((name) => byName[name]())
+  return options.transports.filter(isThere).flatMap((name) => byName[name]())
 }
 
 async function loadWebTransport(): ReturnType<LazyRoad['load']> {
@@ -46,7 +42,8 @@ async function loadWebTransport(): ReturnType<LazyRoad['load']> {
   return webTransportDialler(openBrowserSession)
 }
 
-/** Workers have none. */
-function hasWebRtc(): boolean {
-  return 'RTCPeerConnection' in globalThis
+/** WebTransport is not there on plain-http pages, nor in every browser; workers have no WebRTC. */
+export function isThere(transport: BrowserTransportName): boolean {
+  if (transport === 'websockets') return true
+  return (transport === 'webtransport' ? 'WebTransport' : 'RTCPeerConnection') in globalThis
 }
