@@ -8,6 +8,8 @@ const START_LIMIT_MS = 90_000
 export interface InstalledGateway {
   /** `http://127.0.0.1:PORT/` */
   readonly url: string
+  /** The multiaddrs that it printed. */
+  readonly addresses: readonly string[]
   /** Resolves when the program and its children have ended. */
   stop(): Promise<void>
 }
@@ -40,7 +42,11 @@ export async function startInstalledGateway(folder: string): Promise<InstalledGa
       child.once('error', (cause) => fail(`could not be run: ${cause.message}`))
       child.once('close', (code) => fail(`ended with exit code ${code}`))
     })
-    return { url, stop }
+    const addresses = said
+      .join('')
+      .split('\n')
+      .filter((line) => line.startsWith('/'))
+    return { url, addresses, stop }
   } catch (cause) {
     await stop()
     throw cause

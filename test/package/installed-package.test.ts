@@ -1,5 +1,6 @@
 /** The packed tarball in an empty folder: what a stranger gets. */
 import { build as esbuild } from 'esbuild'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright'
 import type { Browser } from 'playwright'
@@ -16,6 +17,14 @@ import { serveFolder } from './static-server.ts'
 /** The practice chain starts with as many. */
 const PRACTICE_HEIGHT_MIN = 2016
 const SYNC_LIMIT_MS = 60_000
+/** What an install may bring at most, ours among them. */
+const PACKAGES_MAX = 200
+const ROADS = [
+  ['tcp', /^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//],
+  ['websockets', /\/ws\//],
+  ['webrtc-direct', /\/webrtc-direct\//],
+  ['webtransport', /\/webtransport\//],
+] as const
 const BIN = join(import.meta.dirname, '../../node_modules/.bin')
 
 let consumer: Consumer
@@ -39,6 +48,34 @@ test('the command line tells the version of the package', () => {
   expect(result.stdout).toContain(manifest.version)
   expect(result.exitCode).toBe(0)
 })
+
+test('an install brings no react-native and few packages', () => {
+  const lock = readFileSync(join(consumer.folder, 'node_modules/.package-lock.json'), 'utf8')
+  const paths = Object.keys((JSON.parse(lock) as { readonly packages: object }).packages)
+  expect(paths.filter((path) => path.includes('react-native'))).toEqual([])
+  expect(paths.length).toBeGreaterThan(50)
+  expect(paths.length).toBeLessThanOrEqual(PACKAGES_MAX)
+})
+
+test.each(ROADS)(
+  'the installed gateway is dialled over %s by an installed light node, which then ends',
+  (road, pattern) => {
+    const address = gateway.addresses.find((each) => pattern.test(each))
+    expect(address).toBeDefined()
+    const options = `peers: ['${address}'], transports: ['${road}']`
+    consumer.write(
+      'road.js',
+      appSource(
+        'console.log(lightNode.snapshot().peers.map(({ state, transport }) => `${state} ${transport}`).join())',
+        options,
+      ),
+    )
+    const result = consumer.run(process.execPath, ['road.js'])
+    expect(result.stderr).toBe('')
+    expect(result.exitCode).toBe(0)
+    expect(result.stdout).toBe(`ready ${road}\n`)
+  },
+)
 
 test('npx rushlight start serves the page, which syncs in a tab', async () => {
   const page = await browser.newPage()
@@ -138,12 +175,12 @@ async function expectSyncInTab(folder: string): Promise<void> {
   }
 }
 
-function appSource(whenReady: string): string {
+function appSource(whenReady: string, options = `peers: ['${gateway.url}']`): string {
   return `
 import { createLightNode } from 'rushlight'
 import { bitcoin } from 'rushlight/bitcoin'
 
-const lightNode = await createLightNode({ chain: bitcoin('regtest'), peers: ['${gateway.url}'] })
+const lightNode = await createLightNode({ chain: bitcoin('regtest'), ${options} })
 await lightNode.ready({ signal: AbortSignal.timeout(${SYNC_LIMIT_MS}) })
 ${whenReady}
 await lightNode.stop()
