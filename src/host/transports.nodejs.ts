@@ -1,14 +1,14 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { Server as NetServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import { circuitRelayServer, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import type { Listener, Transport } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import type { CertificateStorage } from './certificate-rotation.nodejs.ts'
 import { webRtcDirectRoad, webRtcRoad, webTransportRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
 import { lazyTransport, type LazyRoad } from './lazy-transport.ts'
-import type { Libp2pParts, Libp2pTransports } from './libp2p-core.ts'
+import type { Libp2pComponents, Libp2pTransports } from './libp2p-core.ts'
 import { relayTransport } from './relay-transport.ts'
 
 /** A browser's request is here at once; a connection that says nothing, or stops half way, is let go after this. */
@@ -17,7 +17,7 @@ const HTTP_IDLE_TIMEOUT_MS = 30_000
 /** Noise seals at most 65,535 bytes at once, and each goes out as a message; ws itself would collect 100 MiB of one. */
 const WEBSOCKET_MESSAGE_BYTES_MAX: number = 1024 * 1024
 
-/** More than a gateway has peers: a tab that is gone keeps its place until its time is up. */
+/** Places for tabs: more than a gateway has peers, and each ends with its peer's last connection. */
 const RESERVATIONS_MAX = 1_024
 /** A tab renews its place at half time. */
 const RESERVATION_LIFETIME_MS = 600_000
@@ -112,8 +112,8 @@ function createMemoryCertificates(): CertificateStorage {
  * For a gateway: tabs leave word with it for each other. It forwards `RELAY_BYTES_MAX` for a minute at most, enough for the
  * signals of WebRTC and for nothing else. Takes the services of the host.
  */
-export function relayServer(): Libp2pParts['services'][number] {
-  return circuitRelayServer({
+export function relayServer(): (components: Libp2pComponents) => CircuitRelayService {
+  const createRelay = circuitRelayServer({
     maxInboundHopStreams: RELAY_STREAMS_PER_PEER_MAX,
     reservations: {
       maxReservations: RESERVATIONS_MAX,
@@ -122,6 +122,16 @@ export function relayServer(): Libp2pParts['services'][number] {
       defaultDataLimit: BigInt(RELAY_BYTES_MAX),
     },
   })
+  return (components) => {
+    const relay = createRelay(components)
+    // A tab that is gone would keep its place until its time is up: a crowd that reloads would fill all of them.
+    components.events.addEventListener('peer:disconnect', ({ detail: peer }) => {
+      // Its clock would end the place that the peer takes when it is back.
+      relay.reservations.get(peer)?.signal.clear()
+      relay.reservations.delete(peer)
+    })
+    return relay
+  }
 }
 
 function sharedWebSockets(options: NodejsTransportsOptions): Libp2pTransports[number] {

@@ -25,6 +25,7 @@ export interface AddonRequest {
 export interface AddonSession {
   acceptBi(): Promise<AddonStream>
   openBi(): Promise<AddonStream>
+  acceptUni(): Promise<ReturnType<AddonStream['takeRecv']>>
   close(code: number, reason: string): void
   closed(): Promise<unknown>
 }

@@ -21,11 +21,21 @@ export function openAddonSession(addon: WebTransportAddon): OpenSession {
 
 /** A session of the addon, with what a browser's has. */
 export function rawAddonSession(session: AddonSession): RawSession {
+  void refuseOneWayStreams(session)
   return {
     acceptStream: async () => rawAddonStream(await session.acceptBi()),
     openStream: async () => rawAddonStream(await session.openBi()),
     close: () => session.close(0, ''),
     closed: session.closed(),
+  }
+}
+
+/** libp2p has none. Unread ones would be kept by the addon: a hundred a session, each with a megabyte and more. */
+async function refuseOneWayStreams(session: AddonSession): Promise<void> {
+  try {
+    for (;;) await (await session.acceptUni()).stop(0)
+  } catch {
+    // The session is over.
   }
 }
 

@@ -64,3 +64,18 @@ test('two tabs that share a relay meet directly; the relayed connection ends, an
   bob.askHandshake(connection)
   await bob.saw('handshake-answered', (event) => event.connection === connection)
 })
+
+test('a tab that is gone gives its place at the relay back at once', async () => {
+  let relay: ReturnType<ReturnType<typeof relayServer>> | undefined
+  const host = await start({
+    transports: nodejsTransports({ transports: ['websockets'] }),
+    listen: ['/ip4/127.0.0.1/tcp/0/ws'],
+    services: [(components) => (relay = relayServer()(components))],
+  })
+  const tab = await startTab()
+  await tab.connect(host.address)
+  await addressOf(tab)
+  expect(relay?.reservations.size).toBe(1)
+  await tab.host.stop()
+  await vi.waitFor(() => expect(relay?.reservations.size).toBe(0), 20_000)
+})

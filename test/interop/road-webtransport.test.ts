@@ -1,10 +1,14 @@
 /** WebTransport between two hosts in Node.js, over the addon. */
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { certificatesAt, changesAtMs, type CertificateStorage } from '../../src/host/certificate-rotation.nodejs.ts'
 import { nodejsTransports } from '../../src/host/transports.nodejs.ts'
-import { loadWebTransportAddon } from '../../src/host/webtransport-addon.nodejs.ts'
+import { loadWebTransportAddon, type AddonSession, type AddonStream } from '../../src/host/webtransport-addon.nodejs.ts'
+import { WEBTRANSPORT_PATH } from '../../src/host/webtransport-address.ts'
 import { ScriptedHost } from './libp2p-scripted.ts'
 
+type AddonSender = ReturnType<AddonStream['takeSend']>
+
+const STOP_MS_MAX = 2_000
 const stops: (() => Promise<void>)[] = []
 
 afterEach(async () => {
@@ -124,6 +128,34 @@ test('a stop ends every session', async () => {
   await bob.host.stop()
   await alice.saw('connection-closed')
   expect(await alice.dial(address, 2_000)).toMatchObject({ type: 'dial-failed' })
+})
+
+/** Opens a session as a stranger would: no noise, nothing. */
+async function openSession(host: ScriptedHost): Promise<AddonSession> {
+  const addon = await loadWebTransportAddon()
+  const [, port = ''] = /udp\/(\d+)/.exec(host.address) ?? []
+  const hashes = certhashesOf(host.address).map((text) => Buffer.from(text.slice(1), 'base64url').subarray(2))
+  return addon.NapiClient.withCertificateHashes(hashes).connect(`https://127.0.0.1:${port}${WEBTRANSPORT_PATH}`)
+}
+
+test('a stop ends sessions that were never secured, in time', async () => {
+  const bob = await start()
+  const sessions = await Promise.all(Array.from({ length: 8 }, () => openSession(bob)))
+  const startMs = performance.now()
+  await bob.host.stop()
+  expect(performance.now() - startMs).toBeLessThan(STOP_MS_MAX)
+  await Promise.allSettled(sessions.map((session) => session.closed()))
+})
+
+test('streams of one direction are refused, read by nobody as they are', async () => {
+  const bob = await start()
+  const session = (await openSession(bob)) as AddonSession & { openUni(): Promise<AddonSender> }
+  onTestFinished(() => session.close(0, ''))
+  const flood = async (): Promise<void> => {
+    const stream = await session.openUni()
+    for (;;) await stream.write(Buffer.alloc(64 * 1024))
+  }
+  await expect(flood()).rejects.toThrow(/stop/i)
 })
 
 test('a port in use is told in one line', async () => {
