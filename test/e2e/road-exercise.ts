@@ -1,8 +1,6 @@
 /** What is done on every road, in every browser. */
 import type { Page } from '@playwright/test'
-import { MAINNET_HEIGHT } from './chain-data.ts'
 import { expect } from './fixtures.ts'
-import type { Gateway } from './gateway.ts'
 import { PEER_HEIGHT, type RoadPeer } from './road-peer-process.ts'
 import {
   addressOver,
@@ -27,14 +25,16 @@ export async function exerciseRoad(args: {
   readonly peer: RoadPeer
   readonly road: Road
   readonly address: string
+  /** Where the peer's head is. */
+  readonly height?: number
 }): Promise<void> {
-  const { page, peer, road, address } = args
+  const { page, peer, road, address, height = PEER_HEIGHT } = args
   const tookMs = await startTab(page, { peers: [address], transports: [road] })
-  expect(await heightOf(page)).toBe(PEER_HEIGHT)
+  expect(await heightOf(page)).toBe(height)
   expect(await transportsOf(page)).toEqual([road])
 
-  peer.submit(PEER_HEIGHT + 1)
-  await untilHeight(page, PEER_HEIGHT + 1)
+  peer.submit(height + 1)
+  await untilHeight(page, height + 1)
 
   const [there, back] = [someBlock(), someBlock()]
   peer.tell(`put ${there.cid} ${there.bytes.toString('base64')}`)
@@ -58,7 +58,8 @@ export async function exerciseTabs(args: {
   readonly alice: Page
   readonly bob: Page
   readonly relay: RoadPeer
-  readonly gateway: Gateway
+  /** With headers up to `height`, at this URL or multiaddr. */
+  readonly gateway: { readonly address: string; readonly height: number; kill(): Promise<void> }
 }): Promise<void> {
   const { alice, bob, relay, gateway } = args
   const start = (page: Page, address: string): Promise<void> =>
@@ -88,8 +89,8 @@ export async function exerciseTabs(args: {
   expect(await heightOf(bob)).toBe(0)
 
   const syncMs = Date.now()
-  await alice.evaluate((url) => window.lightNode.connect(url).then(() => {}), gateway.url)
-  await untilHeight(bob, MAINNET_HEIGHT)
+  await alice.evaluate((given) => window.lightNode.connect(given).then(() => {}), gateway.address)
+  await untilHeight(bob, gateway.height)
   console.log(`webrtc: direct after ${directMs} ms, both synced in ${Date.now() - syncMs} ms`)
   await gateway.kill()
   const [there, back] = [someBlock(), someBlock()]

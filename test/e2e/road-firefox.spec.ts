@@ -3,9 +3,10 @@ import type { Page } from '@playwright/test'
 import { networkInterfaces } from 'node:os'
 import { firefox } from 'playwright-core-bidi'
 import { findFirefox, FIREFOX_MISSING } from '../find-firefox.ts'
-import { MAINNET, needRealHeaders } from './chain-data.ts'
+import { needRealHeaders } from './chain-data.ts'
 import { exerciseRoad, exerciseTabs } from './road-exercise.ts'
 import { test } from './road-fixtures.ts'
+import { PEER_HEIGHT } from './road-peer-process.ts'
 import { addressOver, ROADS } from './road-tab.ts'
 
 needRealHeaders()
@@ -18,18 +19,14 @@ const ownHost = Object.values(networkInterfaces())
   .flat()
   .find((each) => each?.family === 'IPv4' && !each.internal)?.address
 
-test('in Firefox: WebSockets, WebTransport, WebRTC-Direct, and WebRTC from tab to tab', async ({
-  roads,
-  gateways,
-  lab,
-}) => {
+test('in Firefox: WebSockets, WebTransport, WebRTC-Direct, and WebRTC from tab to tab', async ({ roads, lab }) => {
   test.skip(firefoxPath === undefined, FIREFOX_MISSING)
-  const browser = await firefox.launch({
-    // Its type does not know it; it takes the system's Firefox as it is.
-    channel: 'moz-firefox',
-    executablePath: firefoxPath ?? '',
-    headless: true,
-  })
+  const [browser, peer, relay] = await Promise.all([
+    // The type does not know this channel: the system's Firefox as it is.
+    firefox.launch({ channel: 'moz-firefox', executablePath: firefoxPath ?? '', headless: true }),
+    roads.peer(ownHost === undefined ? {} : { webRtcHost: ownHost }),
+    roads.emptyPeer(),
+  ])
   const open = async (): Promise<Page> => {
     const page = await (await browser.newContext()).newPage()
     await page.goto(lab.url)
@@ -38,16 +35,18 @@ test('in Firefox: WebSockets, WebTransport, WebRTC-Direct, and WebRTC from tab t
     return page as unknown as Page
   }
   try {
-    for (const [road, component] of ROADS) {
-      if (road === 'webrtc-direct' && ownHost === undefined) {
-        console.log('webrtc-direct: not tried in Firefox, this machine has no address but loopback')
-        continue
-      }
-      const peer = await roads.peer(road === 'webrtc-direct' && ownHost !== undefined ? { host: ownHost } : {})
-      await exerciseRoad({ page: await open(), peer, road, address: addressOver(component, peer.addresses) })
+    const roadsHere = ROADS.filter(([road]) => ownHost !== undefined || road !== 'webrtc-direct')
+    let height = PEER_HEIGHT
+    for (const [road, component] of roadsHere) {
+      const address = addressOver(component, peer.addresses)
+      await exerciseRoad({ page: await open(), peer, road, address, height })
+      height++
     }
-    if (ownHost === undefined) return console.log('webrtc: not tried in Firefox, for the same reason')
-    const [relay, gateway] = await Promise.all([roads.emptyPeer(), gateways.serving(MAINNET)])
+    if (ownHost === undefined) {
+      console.log('WebRTC was not tried in Firefox: this machine has no address but loopback')
+      return
+    }
+    const gateway = { address: addressOver('/ws/', peer.addresses), height, kill: peer.kill }
     await exerciseTabs({ alice: await open(), bob: await open(), relay, gateway })
   } finally {
     await browser.close()

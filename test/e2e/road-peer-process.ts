@@ -34,7 +34,7 @@ export async function startPeerOf(
   folder: string,
   options: {
     readonly port?: number
-    readonly host?: string
+    readonly webRtcHost?: string
     readonly beforeStart?: (directory: string) => Promise<void>
   } = {},
 ): Promise<RoadPeer> {
@@ -54,10 +54,12 @@ export function headerAt(height: number): Buffer {
 export async function startRoadPeer(options: {
   readonly directory: string
   readonly port?: number
-  readonly host?: string
+  /** Of this machine, to listen on for WebRTC-Direct. Default: loopback. */
+  readonly webRtcHost?: string
 }): Promise<RoadPeer> {
-  const { directory, port = 0, host = '127.0.0.1' } = options
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'road-peer.ts'), directory, String(port), host], {
+  const { directory, port = 0, webRtcHost } = options
+  const parameters = [directory, String(port), ...(webRtcHost === undefined ? [] : [webRtcHost])]
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'road-peer.ts'), ...parameters], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))

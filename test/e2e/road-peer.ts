@@ -1,5 +1,5 @@
 /**
- * A gateway of mainnet on every road, as `rushlight start` makes it: `node road-peer.ts DIRECTORY PORT HOST`. Prints its addresses
+ * A gateway of mainnet on every road, as `rushlight start` makes it: `node road-peer.ts DIRECTORY PORT [WEBRTC-HOST]`. Prints its addresses
  * as JSON, then `ready PEER` and `gone PEER`. Takes lines: `submit HEX` (headers), `put CID BASE64`, `get CID` (answers
  * `got CID SHA256`), `connect ADDRESS`, `disconnect PEER`, `height`, `open` (answers `open` and the peers of its connections).
  */
@@ -8,14 +8,15 @@ import { createInterface } from 'node:readline'
 import { bitcoin } from '../../src/bitcoin.ts'
 import { startGateway } from '../../src/nodejs.ts'
 
-const [directory = '', port = '', host = ''] = process.argv.slice(2)
+const [directory = '', port = '', webRtcHost] = process.argv.slice(2)
 const openConnections = new Map<string, string>()
 
 const lightNode = await startGateway({
   chain: bitcoin('mainnet'),
   directory,
   peers: [],
-  host,
+  host: '127.0.0.1',
+  listen: webRtcHost === undefined ? [] : [`/ip4/${webRtcHost}/udp/0/webrtc-direct`],
   port: Number(port),
   announce: [],
   isAuthority: false,

@@ -1,5 +1,5 @@
 /** Every road in real Chromium: a tab and a gateway in Node.js, and two tabs that met at a relay. */
-import { MAINNET, needRealHeaders } from './chain-data.ts'
+import { MAINNET, MAINNET_HEIGHT, needRealHeaders } from './chain-data.ts'
 import { exerciseRoad, exerciseTabs } from './road-exercise.ts'
 import { test } from './road-fixtures.ts'
 import { addressOver, ROADS } from './road-tab.ts'
@@ -18,5 +18,7 @@ test('over webrtc: tabs meet at a relay, which dies; one syncs from a gateway, t
   gateways,
 }) => {
   const [relay, gateway] = await Promise.all([roads.emptyPeer(), gateways.serving(MAINNET)])
-  await exerciseTabs({ alice: await roads.tab(), bob: await roads.tab(), relay, gateway })
+  const { url: address, kill } = gateway
+  const [alice, bob] = [await roads.tab(), await roads.tab()]
+  await exerciseTabs({ alice, bob, relay, gateway: { address, height: MAINNET_HEIGHT, kill } })
 })
