@@ -42,6 +42,7 @@ import { createCidOf, createRehash, type Hashers } from './wire/rehash.ts'
 
 export type * from './driver/api.ts'
 export { LightNodeError } from './driver/api.ts'
+export { exportHeaders, importHeaders } from './driver/header-files.ts'
 export { VERSION } from './driver/version.ts'
 export type * from './host/examination.ts'
 export { describeExamination } from './host/examination.ts'

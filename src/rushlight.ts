@@ -1,5 +1,5 @@
 /** The types of `rushlight`, the same for its browser and its Node.js build. */
-import type { CreateLightNode } from './driver/api.ts'
+import type { CreateLightNode, ExportHeaders, ImportHeaders } from './driver/api.ts'
 import type { Diagnose } from './host/examination.ts'
 
 export type * from './driver/api.ts'
@@ -16,3 +16,6 @@ export declare const createLightNode: CreateLightNode
 
 /** The connection doctor. An app that does not import it does not carry it. */
 export declare const diagnose: Diagnose
+
+export declare const importHeaders: ImportHeaders
+export declare const exportHeaders: ExportHeaders

@@ -56,7 +56,9 @@ export class RushlightDoctor extends LitElement {
         margin-top: 1rem;
       }
       .examinations {
-        display: block;
+        margin: 0;
+        padding: 0;
+        list-style: none;
       }
       .good {
         color: var(--good);

@@ -7,7 +7,7 @@ import {
   type PropertyDeclarations,
   type TemplateResult,
 } from 'lit'
-import type { ImportedHeaders, LightNode } from '../src/browser.ts'
+import { exportHeaders, importHeaders, type ImportedHeaders, type LightNode } from '../src/browser.ts'
 import { elementStyles } from './element-styles.ts'
 import { formatNumber } from './format.ts'
 import { explainFileFailure, type Problem } from './plain-words.ts'
@@ -106,7 +106,7 @@ export class RushlightFiles extends LitElement {
   async import(file: File): Promise<void> {
     const totalCount = Math.floor(file.size / 80)
     await this.#run({ verb: 'Verifying', doneCount: 0, totalCount }, async (lightNode, signal) => {
-      const outcome = await lightNode.importHeaders(file, {
+      const outcome = await importHeaders(lightNode, file, {
         signal,
         onProgress: (doneCount) => this.#show({ verb: doneCount < totalCount ? 'Verifying' : 'Storing', doneCount }),
       })
@@ -117,7 +117,7 @@ export class RushlightFiles extends LitElement {
   async export(): Promise<void> {
     const totalCount = (this.lightNode?.head.height ?? 0) + 1
     await this.#run({ verb: 'Exporting', doneCount: 0, totalCount }, async (lightNode, signal) => {
-      const chunks = lightNode.exportHeaders({ signal })
+      const chunks = exportHeaders(lightNode, { signal })
       let sizeBytes = 0
       const stream = new ReadableStream<Uint8Array>({
         pull: async (controller) => {

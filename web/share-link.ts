@@ -15,7 +15,8 @@ export function sharedLink(addresses: readonly string[], page: URL): SharedLink 
     const host = readAddress(address)?.host ?? ''
     const hosts = [host, page.hostname]
     const reach = hosts.some(isLoopback) ? 'this-machine' : hosts.some(isLocalNetwork) ? 'local-network' : 'anywhere'
-    const url = `${page.origin}${page.pathname}#${new URLSearchParams({ peer: address }).toString()}`
+    // Slashes stay: the shorter the link, the coarser the code.
+    const url = `${page.origin}${page.pathname}#peer=${encodeURIComponent(address).replaceAll('%2F', '/')}`
     if (best === undefined || REACHES.indexOf(reach) < REACHES.indexOf(best.reach)) best = { address, url, reach }
   }
   return best

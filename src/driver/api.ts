@@ -108,21 +108,6 @@ export interface LightNode extends AsyncDisposable {
   getBytes(cid: string, options?: { readonly signal?: AbortSignal }): Promise<Uint8Array>
   /** Keeps a block, evictable, for whoever asks. Rejects with `hash-mismatch` when the bytes are not the CID's. */
   putBytes(cid: string, bytes: Uint8Array): Promise<void>
-  /**
-   * Verifies headers like any others and keeps them: whole headers one after another, from genesis or from one that follows a
-   * header that is held here. Resolves when those of the best chain are stored. Rejects with `invalid-headers`, which names the
-   * first bad one, and with `store-unavailable` when they cannot be stored; what was verified by then is kept.
-   * `onProgress` is told how many of them are verified.
-   */
-  importHeaders(
-    source: HeaderSource,
-    options?: { readonly signal?: AbortSignal; readonly onProgress?: (headerCount: number) => void },
-  ): Promise<ImportedHeaders>
-  /**
-   * The best chain's headers from genesis on, in chunks of whole headers, as soon as all of them are verified. Rejects with
-   * `not-found` when a reorg takes back what was handed out.
-   */
-  exportHeaders(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Uint8Array, undefined>
   /** The current head, then always the newest; no backlog. */
   heads(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<Head>
   /** Immutable; the same reference until something changes, at most 10 changes a second. */
@@ -155,6 +140,27 @@ export interface ImportedHeaders {
   /** False when the chain that is held here has more work. */
   readonly isOnBestChain: boolean
 }
+
+/**
+ * Verifies headers like any others and keeps them: whole headers one after another, from genesis or from one that follows a
+ * header that is held here. Resolves when those of the best chain are stored. Rejects with `invalid-headers`, which names the
+ * first bad one, and with `store-unavailable` when they cannot be stored; what was verified by then is kept.
+ * `onProgress` is told how many of them are verified.
+ */
+export type ImportHeaders = (
+  lightNode: LightNode,
+  source: HeaderSource,
+  options?: { readonly signal?: AbortSignal; readonly onProgress?: (headerCount: number) => void },
+) => Promise<ImportedHeaders>
+
+/**
+ * The best chain's headers from genesis on, in chunks of whole headers, as soon as all of them are verified. Rejects with
+ * `not-found` when a reorg takes back what was handed out.
+ */
+export type ExportHeaders = (
+  lightNode: LightNode,
+  options?: { readonly signal?: AbortSignal },
+) => AsyncIterableIterator<Uint8Array, undefined>
 
 /** Where a block stands in the verified headers. `height` is undefined when its header is not known. */
 export interface BlockPlace {

@@ -1,164 +1,147 @@
 import type { Chain, HeaderSummary, HeaderTree } from '../core/chain.ts'
 import type { HeadersSettled } from '../core/effect.ts'
-import type { HeadersSubmitted } from '../core/event.ts'
 import type { Root } from '../core/ids.ts'
 import { HEADERS_PER_SLICE } from '../core/limits.ts'
 import { onAbort } from './abort-callbacks.ts'
-import { LightNodeError, type HeaderSource, type ImportedHeaders, type Snapshot } from './api.ts'
+import { LightNodeError, type HeaderSource, type ImportHeaders, type LightNode } from './api.ts'
 import { faultLine, faultOfGenesis, faultOfStop, sizeProblem, type HeaderFault } from './header-fault.ts'
+import { RunningLightNode, stoppedError } from './light-node.ts'
 
 /** Headers in one chunk of an export: a file's writer should not be asked for crumbs. */
 const HEADERS_PER_CHUNK = 2_016
 
-export interface HeaderFilesOptions {
-  readonly chain: Chain
-  readonly tree: HeaderTree
-  readonly post: (event: HeadersSubmitted) => void
-  readonly snapshot: () => Snapshot
-  readonly subscribe: (callback: () => void) => () => void
-  readonly yieldTurn: (callback: () => void) => void
-}
-
 /** Waits for a promise, or for the signal or the stop that comes first. */
 type Race = <Value>(promise: Promise<Value>) => Promise<Value>
 
-/** Headers as files: in through the same verification as all others, out from the best chain. */
-export class HeaderFiles {
-  readonly #options: HeaderFilesOptions
-  /** One for each import under way. */
-  readonly #settle = new Map<number, (outcome: HeadersSettled) => void>()
-  /** What ends the imports and exports under way. */
-  readonly #ends = new Set<(reason: unknown) => void>()
-  #nextToken = 1
-
-  constructor(options: HeaderFilesOptions) {
-    this.#options = options
-  }
-
-  settled(effect: HeadersSettled): void {
-    this.#settle.get(effect.token)?.(effect)
-    this.#settle.delete(effect.token)
-  }
-
-  stop(error: LightNodeError): void {
-    for (const end of this.#ends) end(error)
-  }
-
-  async import(
-    source: HeaderSource,
-    options: { readonly signal?: AbortSignal; readonly onProgress?: (headerCount: number) => void },
-  ): Promise<ImportedHeaders> {
-    const { race, end } = this.#racing(options.signal)
-    try {
-      return await this.#import({ source, race, onProgress: options.onProgress })
-    } finally {
-      end()
+/** As `ImportHeaders` says. */
+export const importHeaders: ImportHeaders = async (lightNode, source, options = {}) => {
+  const running = asRunning(lightNode)
+  const { race, end } = racing(running, options.signal)
+  try {
+    const { last, headerCount, addedCount } = await verifyAll({ running, source, race, onProgress: options.onProgress })
+    if (last === undefined) throw invalid(sizeProblem(0, running.chain.headerSizeBytes))
+    const reason = (): string | undefined => running.snapshot().store.reason
+    await until(running, () => isStored(running, last) || reason() !== undefined, race)
+    if (!isStored(running, last)) {
+      throw new LightNodeError('store-unavailable', `all headers are verified and in use, but not stored: ${reason()}`)
     }
+    return { headerCount, addedCount, last, isOnBestChain: running.tree.get(last.root)?.isOnBestChain === true }
+  } finally {
+    end()
   }
+}
 
-  async *export(signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, undefined> {
-    const { chain, tree, snapshot, yieldTurn } = this.#options
-    const { race, end } = this.#racing(signal)
-    try {
-      await this.#until(() => snapshot().head.trust === chain.trustWhenVerified, race)
-      let parent: Root | undefined
-      for (let fromHeight = 0; ;) {
-        const headers = tree.range({ fromHeight, count: HEADERS_PER_CHUNK })
-        if (headers.length === 0) return
-        const found = tree.inspect(headers)
-        if (parent !== undefined && found.parent !== parent) {
-          throw new LightNodeError('not-found', `the best chain changed below height ${fromHeight} during the export`)
-        }
-        parent = found.last
-        fromHeight += found.count
-        yield headers
-        await race(new Promise<void>((resolve) => yieldTurn(resolve)))
+/** As `ExportHeaders` says. */
+export async function* exportHeaders(
+  lightNode: LightNode,
+  options: { readonly signal?: AbortSignal } = {},
+): AsyncGenerator<Uint8Array, undefined> {
+  const running = asRunning(lightNode)
+  const { chain, tree } = running
+  const { race, end } = racing(running, options.signal)
+  try {
+    await until(running, () => running.snapshot().head.trust === chain.trustWhenVerified, race)
+    let parent: Root | undefined
+    for (let fromHeight = 0; ;) {
+      const headers = tree.range({ fromHeight, count: HEADERS_PER_CHUNK })
+      if (headers.length === 0) return
+      const found = tree.inspect(headers)
+      if (parent !== undefined && found.parent !== parent) {
+        throw new LightNodeError('not-found', `the best chain changed below height ${fromHeight} during the export`)
       }
-    } finally {
-      end()
+      parent = found.last
+      fromHeight += found.count
+      yield headers
+      await race(running.nextTurn())
     }
+  } finally {
+    end()
   }
+}
 
-  async #import(args: {
-    readonly source: HeaderSource
-    readonly race: Race
-    readonly onProgress: ((headerCount: number) => void) | undefined
-  }): Promise<ImportedHeaders> {
-    const { source, race, onProgress } = args
-    const { chain, tree, snapshot } = this.#options
-    if (source instanceof Blob) this.#assertWhole(source.size)
-    else if (source instanceof Uint8Array) this.#assertWhole(source.length)
-    const batches = batchesOf(source, HEADERS_PER_SLICE * chain.headerSizeBytes)
-    const file = new FileChain(chain, tree)
-    try {
-      for (;;) {
-        const { done, value: headers } = await race(batches.next())
-        if (done === true) break
-        // The last one alone can be torn.
-        if (headers.length % chain.headerSizeBytes !== 0) {
-          this.#assertWhole(file.headerCount * chain.headerSizeBytes + headers.length)
-        }
-        const fault = file.faultBefore(headers) ?? file.faultAfter(headers, await race(this.#submit(headers)))
-        if (fault !== undefined) throw new LightNodeError('invalid-headers', faultLine(fault))
-        onProgress?.(file.headerCount)
+function asRunning(lightNode: LightNode): RunningLightNode {
+  if (lightNode instanceof RunningLightNode) return lightNode
+  throw new LightNodeError('invalid-option', 'expected a light node that createLightNode has made, got something else')
+}
+
+async function verifyAll(args: {
+  readonly running: RunningLightNode
+  readonly source: HeaderSource
+  readonly race: Race
+  readonly onProgress: ((headerCount: number) => void) | undefined
+}): Promise<FileChain> {
+  const { running, source, race, onProgress } = args
+  const { chain, tree } = running
+  if (source instanceof Blob) assertWhole(chain, source.size)
+  else if (source instanceof Uint8Array) assertWhole(chain, source.length)
+  const batches = batchesOf(source, HEADERS_PER_SLICE * chain.headerSizeBytes)
+  const file = new FileChain(chain, tree)
+  try {
+    for (;;) {
+      const { done, value: headers } = await race(batches.next())
+      if (done === true) return file
+      // The last one alone can be torn.
+      if (headers.length % chain.headerSizeBytes !== 0) {
+        assertWhole(chain, file.headerCount * chain.headerSizeBytes + headers.length)
       }
-    } finally {
-      void batches.return(undefined).catch(() => {})
+      const fault = file.faultBefore(headers) ?? file.faultAfter(headers, await race(running.importSlice(headers)))
+      if (fault !== undefined) throw invalid(faultLine(fault))
+      onProgress?.(file.headerCount)
     }
-    const { last, headerCount, addedCount } = file
-    if (last === undefined) throw new LightNodeError('invalid-headers', sizeProblem(0, chain.headerSizeBytes) ?? '')
-    const isSettled = (): boolean => this.#isStored(last) || snapshot().store.reason !== undefined
-    await this.#until(isSettled, race)
-    const { reason } = snapshot().store
-    if (!this.#isStored(last)) {
-      throw new LightNodeError('store-unavailable', `all headers are verified and in use, but not stored: ${reason}`)
-    }
-    return { headerCount, addedCount, last, isOnBestChain: tree.get(last.root)?.isOnBestChain === true }
+  } finally {
+    void batches.return(undefined).catch(() => {})
   }
+}
 
-  /** A side branch is kept in memory alone, until it has the most work. */
-  #isStored({ root, height }: HeaderSummary): boolean {
-    const isOnBestChain = this.#options.tree.get(root)?.isOnBestChain === true
-    return !isOnBestChain || this.#options.snapshot().store.headerCount > height
+/** A side branch is kept in memory alone, until it has the most work. */
+function isStored(running: RunningLightNode, { root, height }: HeaderSummary): boolean {
+  const isOnBestChain = running.tree.get(root)?.isOnBestChain === true
+  return !isOnBestChain || running.snapshot().store.headerCount > height
+}
+
+function assertWhole({ headerSizeBytes }: Chain, sizeBytes: number): void {
+  const problem = sizeProblem(sizeBytes, headerSizeBytes)
+  if (problem !== undefined) throw invalid(problem)
+}
+
+function invalid(message: string | undefined): LightNodeError {
+  return new LightNodeError('invalid-headers', message ?? '')
+}
+
+/** Ends with the signal, and with the light node. */
+function racing(
+  running: RunningLightNode,
+  signal: AbortSignal | undefined,
+): { readonly race: Race; readonly end: () => void } {
+  signal?.throwIfAborted()
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  // Nobody may be waiting just then.
+  ended.catch(() => {})
+  const lookForStop = (): void => {
+    if (running.snapshot().status === 'stopped') reject(stoppedError())
   }
-
-  #assertWhole(sizeBytes: number): void {
-    const problem = sizeProblem(sizeBytes, this.#options.chain.headerSizeBytes)
-    if (problem !== undefined) throw new LightNodeError('invalid-headers', problem)
+  lookForStop()
+  const forgetStop = running.subscribe(lookForStop)
+  const forgetAbort = onAbort(signal, () => reject(signal?.reason))
+  const end = (): void => {
+    forgetStop()
+    forgetAbort()
   }
+  return { race: (promise) => Promise.race([ended, promise]), end }
+}
 
-  #submit(headers: Uint8Array): Promise<HeadersSettled> {
-    const token = this.#nextToken++
-    return new Promise((resolve) => {
-      this.#settle.set(token, resolve)
-      this.#options.post({ type: 'headers-submitted', headers, token })
-    })
+/** Looks again after each change of the snapshot. */
+async function until(running: RunningLightNode, isSo: () => boolean, race: Race): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const look = (): void => {
+    if (isSo()) resolve()
   }
-
-  #racing(signal: AbortSignal | undefined): { readonly race: Race; readonly end: () => void } {
-    signal?.throwIfAborted()
-    const { promise: ended, reject } = Promise.withResolvers<never>()
-    // Nobody may be waiting just then.
-    ended.catch(() => {})
-    this.#ends.add(reject)
-    const forget = onAbort(signal, () => reject(signal?.reason))
-    const end = (): void => {
-      this.#ends.delete(reject)
-      forget()
-    }
-    return { race: (promise) => Promise.race([ended, promise]), end }
-  }
-
-  /** Looks again after each change of the snapshot. */
-  async #until(isSo: () => boolean, race: Race): Promise<void> {
-    if (isSo()) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const forget = this.#options.subscribe(() => isSo() && resolve())
-    try {
-      await race(promise)
-    } finally {
-      forget()
-    }
+  const forget = running.subscribe(look)
+  look()
+  try {
+    await race(promise)
+  } finally {
+    forget()
   }
 }
 

@@ -1,7 +1,7 @@
-import type { Chain, Head, HeaderRecord } from '../core/chain.ts'
+import type { Chain, Head, HeaderRecord, HeaderTree } from '../core/chain.ts'
 import type { CoreOptions, CoreView, LightNodeCore } from '../core/core.ts'
 import type { TransactionProof, VerifiedTransaction } from '../core/content.ts'
-import type { AppEffect, ConnectSettled } from '../core/effect.ts'
+import type { AppEffect, ConnectSettled, HeadersSettled } from '../core/effect.ts'
 import type { CidPrefix } from '../core/exchange/exchange-message.ts'
 import type { Cid, PeerId } from '../core/ids.ts'
 import { isRoot, toPeerId } from '../core/ids.ts'
@@ -12,9 +12,7 @@ import type { HeaderStore, OpenedStore } from '../store/store.ts'
 import type {
   BlockPlace,
   BlockRecord,
-  HeaderSource,
   ImportedBlock,
-  ImportedHeaders,
   LightNode,
   LightNodeEventMap,
   Snapshot,
@@ -29,7 +27,6 @@ import { ContentAccess } from './content-access.ts'
 import type { DebuggedCore } from './debugging.ts'
 import { Driver } from './driver.ts'
 import { HeadStream } from './head-stream.ts'
-import { HeaderFiles } from './header-files.ts'
 import type { Log } from './log.ts'
 import { guarded } from './log.ts'
 import { recordCore } from './recording.ts'
@@ -85,11 +82,12 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   readonly #driver: Driver
   readonly #snapshots: Snapshots
   readonly #connects = new Map<number, PendingConnect>()
+  /** One for each import under way. */
+  readonly #imports = new Map<number, (outcome: HeadersSettled) => void>()
   readonly #readiness = Promise.withResolvers<void>()
   readonly #headStreams = new Set<HeadStream>()
   readonly #wants: Wants
   readonly #content: ContentAccess
-  readonly #headerFiles: HeaderFiles
   #isReady = false
   #nextToken = 1
   #storeReason: string | undefined
@@ -151,14 +149,6 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
       wholeBlocks,
       yieldTurn,
     })
-    this.#headerFiles = new HeaderFiles({
-      chain,
-      tree: this.#core.tree,
-      post: (event) => this.#driver.post(event),
-      snapshot: () => this.snapshot(),
-      subscribe: (callback) => this.subscribe(callback),
-      yieldTurn,
-    })
     // Nobody may be waiting when a stop rejects this.
     this.#readiness.promise.catch(() => {})
   }
@@ -212,6 +202,22 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.#driver.post({ type: 'headers-submitted', headers })
   }
 
+  /** The same for an import, which waits for the outcome; for ever once this is stopped. */
+  importSlice(headers: Uint8Array): Promise<HeadersSettled> {
+    const token = this.#nextToken++
+    this.#driver.post({ type: 'headers-submitted', headers, token })
+    return new Promise((resolve) => this.#imports.set(token, resolve))
+  }
+
+  /** Verified headers, for reading. */
+  get tree(): HeaderTree {
+    return this.#core.tree
+  }
+
+  nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#parts.yieldTurn(resolve))
+  }
+
   /** The platform says that the network is back; what was connected over another one may be dead, and is probed. */
   networkCameBack(): void {
     this.#driver.post({ type: 'network-online' })
@@ -259,9 +265,17 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
 
   async getHeader(heightOrRoot: number | string): Promise<HeaderRecord | undefined> {
     if (typeof heightOrRoot === 'number') {
-      return Number.isSafeInteger(heightOrRoot) && heightOrRoot >= 0 ? this.#core.tree.get(heightOrRoot) : undefined
+      return Number.isSafeInteger(heightOrRoot) && heightOrRoot >= 0 ? this.#headerAt(heightOrRoot) : undefined
     }
     return isRoot(heightOrRoot) ? this.#core.tree.get(heightOrRoot) : undefined
+  }
+
+  #headerAt(height: number): HeaderRecord | undefined {
+    const { tree } = this.#core
+    const { gap } = tree
+    if (gap === undefined || height < gap.fromHeight || height > gap.toHeight) return tree.get(height)
+    const coming = `headers ${gap.fromHeight} to ${gap.toHeight} are still to come`
+    throw new LightNodeError('not-found', `expected a height that is filled in (${coming}), got ${height}`)
   }
 
   async getBlock(rootOrHeight: string | number, options: { readonly signal?: AbortSignal } = {}): Promise<BlockRecord> {
@@ -293,18 +307,6 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
 
   async putBytes(cid: string, bytes: Uint8Array): Promise<void> {
     await this.#whileRunning(() => this.#content.putBytes(cid, bytes))
-  }
-
-  async importHeaders(
-    source: HeaderSource,
-    options: { readonly signal?: AbortSignal; readonly onProgress?: (headerCount: number) => void } = {},
-  ): Promise<ImportedHeaders> {
-    return await this.#whileRunning(() => this.#headerFiles.import(source, options))
-  }
-
-  exportHeaders(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Uint8Array, undefined> {
-    if (this.#stopped !== undefined) throw stoppedError()
-    return this.#headerFiles.export(options.signal)
   }
 
   async #whileRunning<Value>(run: () => Promise<Value>): Promise<Value> {
@@ -352,7 +354,6 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.#connects.clear()
     this.#readiness.reject(stoppedError())
     this.#wants.stop(stoppedError())
-    this.#headerFiles.stop(stoppedError())
     for (const stream of [...this.#headStreams]) stream.end()
     try {
       await stopping
@@ -404,7 +405,8 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
         this.#warn(effect)
         return
       case 'headers-settled':
-        this.#headerFiles.settled(effect)
+        this.#imports.get(effect.token)?.(effect)
+        this.#imports.delete(effect.token)
         return
       case 'want-settled':
       case 'outline-settled':
@@ -447,7 +449,7 @@ function recorded(args: {
   return recordCore({ core, head, write })
 }
 
-function stoppedError(): LightNodeError {
+export function stoppedError(): LightNodeError {
   return new LightNodeError('stopped', 'this light node was stopped')
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { bitcoin } from '../../src/bitcoin.ts'
 import { mineHeaders } from '../../src/chain/bitcoin/miner.ts'
 import { NETWORKS } from '../../src/chain/bitcoin/networks.ts'
-import { createLightNode, type LightNode, type StoreOption } from '../../src/nodejs.ts'
+import { createLightNode, exportHeaders, importHeaders, type LightNode, type StoreOption } from '../../src/nodejs.ts'
 
 const CHAIN = bitcoin('regtest')
 const SIZE = CHAIN.headerSizeBytes
@@ -34,7 +34,7 @@ async function* inChunks(bytes: Uint8Array, sizeBytes: number): AsyncGenerator<U
 
 async function exported(lightNode: LightNode): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of lightNode.exportHeaders()) chunks.push(chunk)
+  for await (const chunk of exportHeaders(lightNode)) chunks.push(chunk)
   return concat(...chunks)
 }
 
@@ -49,7 +49,7 @@ test.each([
 ])('%s: imported, told of on the way, and exported byte for byte', async (_name, source) => {
   const lightNode = await start()
   const told: number[] = []
-  const outcome = await lightNode.importHeaders(source(), { onProgress: (count) => told.push(count) })
+  const outcome = await importHeaders(lightNode, source(), { onProgress: (count) => told.push(count) })
   expect(outcome).toEqual({
     headerCount: COUNT,
     addedCount: COUNT - 1,
@@ -64,23 +64,23 @@ test('what is acknowledged is on disk', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'rushlight-files-'))
   onTestFinished(() => rm(directory, { recursive: true }))
   const lightNode = await start({ directory })
-  await lightNode.importHeaders(FILE)
+  await importHeaders(lightNode, FILE)
   expect(lightNode.snapshot().store.headerCount).toBe(COUNT)
   await lightNode.stop()
   const again = await start({ directory })
   expect(again.head).toMatchObject({ height: COUNT - 1, trust: 'stored' })
   // Not verified again yet: the import and the export wait for that.
-  const [outcome, bytes] = await Promise.all([again.importHeaders(FILE), exported(again)])
+  const [outcome, bytes] = await Promise.all([importHeaders(again, FILE), exported(again)])
   expect(outcome).toMatchObject({ addedCount: 0, isOnBestChain: true })
   expect(bytes).toEqual(FILE)
 })
 
 test('a file may begin with any header that follows one held here, and may have less work', async () => {
   const lightNode = await start()
-  await lightNode.importHeaders(FILE.subarray(0, 300 * SIZE))
-  expect(await lightNode.importHeaders(FILE.subarray(250 * SIZE))).toMatchObject({ headerCount: 450, addedCount: 400 })
+  await importHeaders(lightNode, FILE.subarray(0, 300 * SIZE))
+  expect(await importHeaders(lightNode, FILE.subarray(250 * SIZE))).toMatchObject({ headerCount: 450, addedCount: 400 })
   // Its first header is the same.
-  const side = await lightNode.importHeaders(mine(5, 601))
+  const side = await importHeaders(lightNode, mine(5, 601))
   expect(side).toMatchObject({ headerCount: 5, addedCount: 4, isOnBestChain: false, last: { height: 5 } })
   expect(lightNode.head.height).toBe(COUNT - 1)
 })
@@ -121,7 +121,7 @@ test.each([
   ],
 ])('%s: refused with index, height and why', async (_name, source, message, height) => {
   const lightNode = await start()
-  await expect(lightNode.importHeaders(source)).rejects.toMatchObject({
+  await expect(importHeaders(lightNode, source)).rejects.toMatchObject({
     code: 'invalid-headers',
     message: expect.stringMatching(message),
   })
@@ -131,7 +131,7 @@ test.each([
 test('a header that breaks a rule is named, and what came before it is kept', async () => {
   const lightNode = await start()
   const bad = mineHeaders({ parent: at(FILE, 299), count: 1, firstTime: 1, stepSeconds: 1 })
-  await expect(lightNode.importHeaders(concat(FILE.subarray(0, 300 * SIZE), bad))).rejects.toMatchObject({
+  await expect(importHeaders(lightNode, concat(FILE.subarray(0, 300 * SIZE), bad))).rejects.toMatchObject({
     code: 'invalid-headers',
     message: expect.stringMatching(/^header 300 \(height 300\) breaks the rule time-too-old: expected /),
   })
@@ -142,13 +142,16 @@ test('an import is given up by its signal, and ends with the light node', async 
   const lightNode = await start()
   const controller = new AbortController()
   const reason = new Error('enough')
-  const given = lightNode.importHeaders(FILE, { signal: controller.signal, onProgress: () => controller.abort(reason) })
+  const given = importHeaders(lightNode, FILE, {
+    signal: controller.signal,
+    onProgress: () => controller.abort(reason),
+  })
   await expect(given).rejects.toBe(reason)
   expect(lightNode.head.height).toBe(255)
   const endless = (async function* (): AsyncGenerator<Uint8Array> {
     yield FILE
     await new Promise(() => {})
   })()
-  const ended = lightNode.importHeaders(endless)
+  const ended = importHeaders(lightNode, endless)
   await Promise.all([expect(ended).rejects.toMatchObject({ code: 'stopped' }), lightNode.stop()])
 })

@@ -24,7 +24,7 @@ test('a link that a tab shows opens the page in another tab, and connects the tw
   await expect(statusOf(first)).toHaveText('Synced')
   await expect(shareOf(first).getByRole('img', { name: 'QR code of the link' })).toBeVisible()
   const url = await shareOf(first).getByRole('textbox').inputValue()
-  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#peer=.*p2p-circuit%2Fwebrtc/)
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#peer=\/ip4\/.*p2p-circuit\/webrtc/)
   await expect(shareOf(first)).toContainText('on this machine only')
   await shareOf(first).getByRole('button', { name: 'Copy link' }).click()
   await expect(shareOf(first)).toContainText('Copied.')
