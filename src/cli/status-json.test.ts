@@ -12,7 +12,7 @@ test('unknown is null, and work is 64 hex digits', () => {
     status: 'synced',
     statusReason: 'in step',
     head: { height: 1, root: ROOT, time: 2, work: 255n, trust: 'genesis', confirmedBy: 0 },
-    progress: { target: undefined, verified: 1, headersPerSecond: 0 },
+    progress: { target: undefined, verifiedShare: 1, verified: 1, headersPerSecond: 0 },
     peers: [peer],
     store: { kind: 'files', reason: undefined, headerCount: 2, sizeBytes: 160 },
     exchange: {
@@ -52,7 +52,7 @@ test('unknown is null, and work is 64 hex digits', () => {
     trust: 'genesis',
     confirmedBy: 0,
   })
-  expect(json['progress']).toEqual({ target: null, verified: 1, headersPerSecond: 0 })
+  expect(json['progress']).toEqual({ target: null, verified: 1, verifiedShare: 1, headersPerSecond: 0 })
   expect(json['peers']).toMatchObject([{ agent: null, head: null, latencyMs: null }])
   expect(json['store']).toEqual({ kind: 'files', reason: null, headerCount: 2, sizeBytes: 160 })
 })

@@ -18,6 +18,7 @@ export function statusJson(snapshot: Snapshot, uptimeMs: number): Json {
     progress: {
       target: progress.target ?? null,
       verified: progress.verified,
+      verifiedShare: progress.verifiedShare,
       headersPerSecond: progress.headersPerSecond,
     },
     peers: snapshot.peers.map(peerJson),

@@ -16,6 +16,7 @@ export interface AskOptions {
 /**
  * The locator begins one below our head, so that a peer with the same head delivers it and thereby confirms it. A peer that
  * has more is asked for what follows its last answer: on a branch of which we hold a part the best chain would not get us on.
+ * With nothing but genesis, what follows the last checkpoint comes first, where the peer has it.
  */
 export function askAfterTip(
   options: AskOptions,
@@ -24,7 +25,9 @@ export function askAfterTip(
   const { tree, queue, requests, ranges } = options
   const after = queue.lastRangeRoot(peer.peer) ?? (peer.hasMore ? joinOf(options, peer) : undefined)
   const locator = tree.locator(Math.max(0, tree.tip.height - 1))
-  if (after === undefined) requests.getHeaders({ peer, locator, countMax: ranges.countTo(countMax), nowMs })
+  const start = after === undefined ? ranges.startFor(peer) : undefined
+  if (start !== undefined) requests.getHeaders({ peer, locator: [start.root, ...locator], countMax, nowMs })
+  else if (after === undefined) requests.getHeaders({ peer, locator, countMax: ranges.countTo(countMax), nowMs })
   else requests.getHeaders({ peer, locator: [after, ...locator], countMax, nowMs })
 }
 

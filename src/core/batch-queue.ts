@@ -4,6 +4,8 @@ import type { PeerId, Root } from './ids.ts'
 export type PeerSource =
   /** An answer to get-headers. */
   | { readonly type: 'range'; readonly peer: PeerId }
+  /** A whole range between checkpoints, below a gap. */
+  | { readonly type: 'backfill'; readonly peer: PeerId }
   | { readonly type: 'announcement'; readonly peer: PeerId }
   /** An answer to get-ancestors: several runs may stand in it. */
   | { readonly type: 'ancestors'; readonly peer: PeerId; readonly roots: readonly Root[] }
@@ -31,7 +33,7 @@ export interface Batch {
 
 /**
  * Headers that wait to be verified, in the order they came.
- * Bounded by QUEUED_BATCHES_MAX ranges of the sync peer, one probe or ancestors answer and
+ * Bounded by QUEUED_BATCHES_MAX ranges of the sync peer, one range between checkpoints, one probe or ancestors answer and
  * QUEUED_ANNOUNCEMENTS_PER_PEER_MAX announcements for each other peer, the orphans that were delivered, and two loads of
  * the store. What a peer sent stays when it goes. Our own headers are as many as our own side submits.
  */
@@ -44,6 +46,11 @@ export class BatchQueue {
 
   get first(): Batch | undefined {
     return this.#batches[0]
+  }
+
+  /** Nothing in it can move the head. */
+  get isQuiet(): boolean {
+    return this.#batches.every(({ source }) => source.type === 'backfill')
   }
 
   push(batch: Omit<Batch, 'index' | 'addedCount'>): void {

@@ -123,7 +123,10 @@ export interface CoreView {
   readonly head: Head
   /** Greatest claimed height of ready peers, or our own; undefined without a ready peer. */
   readonly targetHeight: number | undefined
+  /** Every header up to this height is verified. */
   readonly verifiedHeight: number
+  /** Of the headers from genesis to the head, the share that is verified; below 1 during a back-fill. */
+  readonly verifiedShare: number
   readonly peers: readonly PeerView[]
   /** Headers in the store as far as acknowledged. */
   readonly storedHeaderCount: number

@@ -169,6 +169,7 @@ export type WarningCode =
   | 'quota-exceeded'
   | 'clock-jumped'
   | 'future-header'
+  | 'checkpoint-refused'
   | 'own-header-refused'
   | 'dial-failed'
   | 'block-store-failed'

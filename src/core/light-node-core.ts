@@ -14,6 +14,7 @@ import type { PeerNotice } from './peer-notice.ts'
 import { createRandomSource } from './random.ts'
 import type { Status } from './status.ts'
 import { HeaderSync } from './sync.ts'
+import { verifiedPart } from './trust.ts'
 
 export function createLightNodeCore(options: CoreOptions): LightNodeCore {
   return new Core(options)
@@ -388,7 +389,7 @@ class Core implements LightNodeCore {
       hasTargets: this.#dials.hasTargets,
       head,
       targetHeight: claims.length === 0 ? undefined : Math.max(head.height, ...claims),
-      verifiedHeight: this.tree.tip.height,
+      ...verifiedPart(this.tree),
       peers,
       storedHeaderCount: this.#sync.verification.storedHeaderCount,
     }

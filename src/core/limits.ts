@@ -109,6 +109,8 @@ export const RANGE_BYTES_AHEAD_MAX: number = 6 * 1024 * 1024
 export const RANGE_SLOW_MS = 3_000
 /** A peer that does not have a range is asked for it, and for what follows it, again after this. */
 export const RANGE_LACKING_MS = 60_000
+/** Ranges of a back-fill in a row that broke a rule, each of another peer: then the checkpoint is not believed any more. */
+export const BACKFILL_FAILURES_MAX = 3
 /** Headers asked of a peer that is not the sync peer, to see whether it has something new. */
 export const PROBE_HEADER_COUNT = 16
 /** A batch of 161 KB at 100 kbit/s takes 13 s; silence for longer is a stall. */

@@ -3,7 +3,7 @@ import type { Effect } from './effect.ts'
 import type { ConnectionId, PeerId, RequestId, Root } from './ids.ts'
 import { ASK_AGAIN_INTERVAL_MS, REQUEST_TIMEOUT_MS } from './limits.ts'
 import type { SyncRequest } from './message.ts'
-import type { RangeAttempt } from './range-download.ts'
+import type { RangeAttempt } from './range-attempt.ts'
 import type { SentRequest, SyncPeer } from './sync-peer.ts'
 
 /** Numbers our requests and sends each by its peer's primary connection. */

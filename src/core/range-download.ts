@@ -1,29 +1,11 @@
 import type { BatchQueue } from './batch-queue.ts'
-import type { Chain, Checkpoint, HeaderTree } from './chain.ts'
+import type { Chain, Checkpoint, HeaderSummary, HeaderTree } from './chain.ts'
 import type { PeerId, Root } from './ids.ts'
 import * as limits from './limits.ts'
 import type { Headers } from './message.ts'
 import type { PeerRequests } from './peer-requests.ts'
+import type { Range, RangeAttempt } from './range-attempt.ts'
 import type { SyncPeer } from './sync-peer.ts'
-
-/** The headers above one checkpoint (or genesis) up to and with the next. */
-interface Range {
-  readonly from: Checkpoint
-  readonly to: Checkpoint
-}
-
-/** One peer's way through a range, a batch after the other. */
-export interface RangeAttempt {
-  readonly peer: PeerId
-  readonly range: Range
-  startedMs: number
-  /** It begins at our tip: what comes is verified at once, and not held. */
-  readonly isFrontier: boolean
-  readonly parts: Uint8Array[]
-  /** Where the next batch begins. */
-  last: Root
-  height: number
-}
 
 /** What follows from a batch of a range. */
 export type RangeOutcome =
@@ -41,7 +23,8 @@ export interface RangeDownloadOptions {
 }
 
 /**
- * Between checkpoints, headers come from several peers at once.
+ * Between checkpoints, headers come from several peers at once: those above our tip, or those below the gap where we
+ * started above the last checkpoint.
  * 1. A range is held once its first parent is the checkpoint it was asked from and its last root the one where it ends; what
  *    lies between is judged when it is verified, and whoever sent it answers for it.
  * 2. Ranges are verified in order, each when the one below it is in the tree. A checkpoint never makes a header invalid:
@@ -57,28 +40,79 @@ export class RangeDownload {
   readonly #held = new Map<Root, { readonly peer: PeerId; readonly parts: readonly Uint8Array[] }>()
   /** Peers that do not have the range that ends at this height; bounded by maxPeers. */
   readonly #lacking = new Map<PeerId, { readonly height: number; readonly untilMs: number }>()
+  /** Ranges of a back-fill in a row that broke a rule. */
+  #failureCount = 0
   /** When a range is slow or a peer may be asked again, of what is still ahead. */
   #wakeMs: number | undefined
-  /** Index of the checkpoint above our tip, for the tip it was looked up for; -1 where there is none or the chain left them. */
+  /** The checkpoint to start above; undefined where there is none, or it led nowhere. */
+  #start: Checkpoint | undefined
+  /** Index of the checkpoint above our tip (or below the gap: above its lower end), for the tip it was looked up for; -1 where there is none or the chain left them. */
   #frontier: { readonly tip: Root; readonly index: number } | undefined
 
   constructor(options: RangeDownloadOptions) {
     const { genesis, checkpoints = [] } = options.chain
     this.#options = options
     this.#checkpoints = [{ height: 0, root: genesis }, ...checkpoints]
+    this.#start = checkpoints.at(-1)?.start === undefined ? undefined : checkpoints.at(-1)
   }
 
   get nextTimeout(): number {
     return this.#wakeMs ?? Infinity
   }
 
-  /** Ranges are here that are not verified yet. */
+  /** Ranges above our tip are here that are not verified yet. */
   get isHolding(): boolean {
-    return this.#held.size > 0
+    return this.#held.size > 0 && this.#options.tree.gap === undefined
+  }
+
+  /** Where the headers from genesis on end. */
+  get #low(): HeaderSummary {
+    const { tree } = this.#options
+    return (tree.gap && tree.summary(tree.gap.fromHeight - 1)) ?? tree.tip
+  }
+
+  /**
+   * The checkpoint to start above, by this peer's help: it says that it has it, and nothing is here but whole ranges below.
+   * Undefined where we started already, or came there from below.
+   */
+  startFor(peer: SyncPeer): Checkpoint | undefined {
+    const { gap, tip } = this.#options.tree
+    const start = this.#start
+    if (start === undefined || gap !== undefined || tip.height >= start.height) return undefined
+    const isBetweenRanges = this.#rangeAt(this.#frontierIndex())?.from.root === tip.root
+    return isBetweenRanges && peer.claimed.height > start.height ? start : undefined
+  }
+
+  isStart(root: Root): boolean {
+    return this.#start?.root === root
+  }
+
+  /** Headers with this parent follow the checkpoint that we start above, or did. */
+  followsStart(peer: SyncPeer, parent: Root): boolean {
+    const { tree } = this.#options
+    if (!this.isStart(parent)) return false
+    if (tree.gap !== undefined) return true
+    const start = this.startFor(peer)
+    if (start !== undefined) tree.startAbove(start)
+    return start !== undefined
+  }
+
+  /** A range of a back-fill was verified. Those that break a rule again and again say that the checkpoint is wrong. */
+  isDoubtful(finding: string): boolean {
+    if (finding === 'verified') this.#failureCount = 0
+    else if (finding === 'invalid') this.#failureCount += 1
+    return this.#failureCount >= limits.BACKFILL_FAILURES_MAX
+  }
+
+  /** The checkpoint led nowhere. */
+  refuseStart(): void {
+    this.#start = undefined
+    this.stop()
   }
 
   /** This peer is asked for ranges; any other one that is followed is asked for what comes after our tip. */
   covers(peer: SyncPeer, nowMs: number): boolean {
+    if (this.#options.tree.gap !== undefined) return false
     const range = this.#rangeAt(this.#frontierIndex())
     return range !== undefined && this.#mayHave(peer, range, nowMs)
   }
@@ -90,9 +124,12 @@ export class RangeDownload {
 
   /** Headers to ask of a peer after our tip, or from the tip on: no more than up to the next checkpoint. */
   countTo(countMax: number): number {
+    const { tip, gap } = this.#options.tree
     const { to } = this.#rangeAt(this.#frontierIndex()) ?? {}
-    const { height } = this.#options.tree.tip
-    return to === undefined ? countMax : Math.min(countMax, to.height - height + Math.min(height, 1))
+    const { height } = tip
+    return to === undefined || gap !== undefined
+      ? countMax
+      : Math.min(countMax, to.height - height + Math.min(height, 1))
   }
 
   /** Hands on what is next, and asks every peer that has more and owes nothing. Changes nothing when nothing is due. */
@@ -103,11 +140,13 @@ export class RangeDownload {
     if (index === -1) this.stop()
     if (index === -1) return
     this.#feed(index)
-    const { height } = this.#options.tree.tip
+    const { height } = this.#low
+    const isBackfill = this.#options.tree.gap !== undefined
     for (const [peer, { range }] of this.#attempts) if (range.to.height <= height) this.#attempts.delete(peer)
     for (const peer of this.#options.peers.values()) {
       const isFree = peer.servesHeaders && peer.headersRequest === undefined
-      if (isFree && peer.hasMore && nowMs >= peer.stalledUntilMs) this.#ask(peer, index, nowMs)
+      const isUseful = isBackfill ? peer.hasAnswered : peer.hasMore
+      if (isFree && isUseful && nowMs >= peer.stalledUntilMs) this.#ask(peer, index, nowMs)
     }
     for (const attempt of this.#attempts.values()) this.#wakeAt(slowAtMs(attempt), nowMs)
     for (const { untilMs } of this.#lacking.values()) this.#wakeAt(untilMs, nowMs)
@@ -118,8 +157,7 @@ export class RangeDownload {
   }
 
   #frontierIndex(): number {
-    const { tree } = this.#options
-    const { root, height } = tree.tip
+    const { root, height } = this.#low
     if (this.#frontier?.tip !== root) this.#frontier = { tip: root, index: this.#checkpointAbove(height) }
     return this.#frontier.index
   }
@@ -152,6 +190,7 @@ export class RangeDownload {
   /** The range that our tip is in goes to verification; what lies below it is of no use any more. */
   #feed(index: number): void {
     const { queue, tree, chain } = this.#options
+    const type = tree.gap === undefined ? 'range' : 'backfill'
     const range = this.#rangeAt(index)
     if (range === undefined) return
     for (let below = index - 1; below > 0; below -= 1) {
@@ -164,7 +203,7 @@ export class RangeDownload {
     for (const headers of held.parts) {
       const { last } = tree.inspect(headers)
       const headerCount = headers.length / chain.headerSizeBytes
-      queue.push({ source: { type: 'range', peer: held.peer }, headers, headerCount, last })
+      queue.push({ source: { type, peer: held.peer }, headers, headerCount, last })
     }
   }
 
@@ -172,9 +211,10 @@ export class RangeDownload {
     const attempt = this.#attempts.get(peer.peer) ?? this.#begin(peer, frontier, nowMs)
     if (attempt === undefined) return
     const { tree, requests, queue } = this.#options
-    if (attempt.isFrontier && queue.countOf(peer.peer, 'range') >= limits.QUEUED_BATCHES_MAX) return
+    const isFrontier = attempt.kind === 'frontier'
+    if (isFrontier && queue.countOf(peer.peer, 'range') >= limits.QUEUED_BATCHES_MAX) return
     const { last, range, height } = attempt
-    const locator = attempt.isFrontier ? [last, ...tree.locator(tree.tip.height)] : [last, this.#options.chain.genesis]
+    const locator = isFrontier ? [last, ...tree.locator(tree.tip.height)] : [last, this.#options.chain.genesis]
     const countMax = Math.min(peer.headersPerRequest, range.to.height - height)
     requests.getHeaders({ peer, locator: [...new Set(locator)], countMax, nowMs, attempt })
   }
@@ -183,9 +223,10 @@ export class RangeDownload {
     const index = this.#choose(peer, frontier, nowMs)
     const range = index === undefined ? undefined : this.#rangeAt(index)
     if (range === undefined) return undefined
-    const isFrontier = index === frontier
-    const { root, height } = isFrontier ? this.#options.tree.tip : range.from
-    const attempt = { peer: peer.peer, range, startedMs: nowMs, isFrontier, parts: [], last: root, height }
+    const { root, height } = index === frontier ? this.#low : range.from
+    const isBackfill = this.#options.tree.gap !== undefined
+    const kind = isBackfill ? 'backfill' : index === frontier ? 'frontier' : 'ahead'
+    const attempt: RangeAttempt = { peer: peer.peer, range, startedMs: nowMs, kind, parts: [], last: root, height }
     this.#attempts.set(peer.peer, attempt)
     return attempt
   }
@@ -218,7 +259,8 @@ export class RangeDownload {
   answered(peer: SyncPeer, attempt: RangeAttempt, { headers, hasMore }: Headers, nowMs: number): RangeOutcome {
     const { tree, chain } = this.#options
     const isCurrent = this.#attempts.get(peer.peer) === attempt
-    const { range, isFrontier } = attempt
+    const { range } = attempt
+    const isFrontier = attempt.kind === 'frontier' && tree.gap === undefined
     if (headers.length === 0) return this.#lacks(attempt, nowMs)
     const { parent, last } = tree.inspect(headers)
     if (parent !== attempt.last) {
@@ -230,7 +272,7 @@ export class RangeDownload {
     if (!isCurrent) return isFrontier ? { type: 'deliver' } : { type: 'taken' }
     attempt.last = last
     attempt.height += headers.length / chain.headerSizeBytes
-    if (!isFrontier) attempt.parts.push(headers)
+    if (attempt.kind !== 'frontier') attempt.parts.push(headers)
     const isWhole = last === range.to.root && attempt.height === range.to.height
     if (isWhole) this.#finished(attempt)
     else if (!hasMore || attempt.height >= range.to.height) this.#lacks(attempt, nowMs)
@@ -238,9 +280,9 @@ export class RangeDownload {
   }
 
   /** The first answer wins; another peer's way through this range ends, and its answer is innocent. */
-  #finished({ range, parts, peer, isFrontier }: RangeAttempt): void {
+  #finished({ range, parts, peer, kind }: RangeAttempt): void {
     for (const [id, attempt] of this.#attempts) if (attempt.range.to === range.to) this.#attempts.delete(id)
-    if (!isFrontier) this.#held.set(range.to.root, { peer, parts })
+    if (kind !== 'frontier') this.#held.set(range.to.root, { peer, parts })
   }
 
   #lacks({ peer, range }: RangeAttempt, nowMs: number): RangeOutcome {

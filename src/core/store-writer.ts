@@ -53,10 +53,11 @@ export class StoreWriter {
   }
 
   #issue(inFlightMax: number): void {
-    const { tip } = this.#tree
-    while (this.#inFlight.length < inFlightMax && this.#issuedCount <= tip.height) {
+    // What is above a gap is written when the gap is closed: until then it is fetched again after a restart, in one answer or few.
+    const lastHeight = (this.#tree.gap?.fromHeight ?? this.#tree.tip.height + 1) - 1
+    while (this.#inFlight.length < inFlightMax && this.#issuedCount <= lastHeight) {
       const truncateTo = this.#issuedCount
-      const headerCount = Math.min(truncateTo + HEADERS_PER_LOAD, tip.height + 1)
+      const headerCount = Math.min(truncateTo + HEADERS_PER_LOAD, lastHeight + 1)
       const last = this.#tree.summary(headerCount - 1)
       const sequence = this.#nextSequence++
       this.#effects.push({

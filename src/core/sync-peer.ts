@@ -8,7 +8,7 @@ import {
   PING_INTERVAL_MS,
 } from './limits.ts'
 import type { ClaimedHead, NodeInfo } from './message.ts'
-import type { RangeAttempt } from './range-download.ts'
+import type { RangeAttempt } from './range-attempt.ts'
 
 /** A request that went out, for the record of the peer that owes the answer. */
 export interface SentRequest {

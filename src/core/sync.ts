@@ -1,7 +1,7 @@
 import { AncestorWalk } from './ancestor-walk.ts'
 import { Announcer } from './announcer.ts'
+import { takeAnnouncement } from './announcement.ts'
 import { askAfterTip, type AskOptions } from './ask-after-tip.ts'
-import type { PeerSource } from './batch-queue.ts'
 import type { Head, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
 import { elect, isFetching, isLevelWith } from './election.ts'
@@ -28,6 +28,7 @@ import {
   shiftDeadlines,
   tell,
 } from './sync-peer.ts'
+import { trustIn } from './trust.ts'
 import type { Finding } from './verification.ts'
 import { Verification } from './verification.ts'
 
@@ -66,6 +67,7 @@ export class HeaderSync {
         this.#creditHead()
         this.#effects.push({ type: 'head-changed', head: this.head() })
       },
+      onCheckpointRefused: () => this.#ranges.refuseStart(),
       onRunning: (now) => this.#started(now),
     })
     const [requests, peers, { queue }] = [this.#requests, this.#peers, this.verification]
@@ -100,7 +102,7 @@ export class HeaderSync {
     const { height, root, time, work } = stored.head ?? this.#tree.tip
     let confirmedBy = 0
     for (const peer of this.#peers.values()) if (peer.delivered === root) confirmedBy += 1
-    const trust = stored.head === undefined ? this.#options.chain.trustWhenVerified : 'stored'
+    const trust = stored.head === undefined ? trustIn(this.#tree, this.#options.chain) : 'stored'
     return { height, root, time, work, trust, confirmedBy }
   }
 
@@ -211,7 +213,8 @@ export class HeaderSync {
     const { attempt } = pending
     // A range ends where it was asked to end: whether there is more the peer's claim says.
     const hasMore = message.hasMore || (attempt !== undefined && message.head.height > attempt.height + headerCount)
-    peer.hasMore = hasMore && headerCount > 0
+    // What it has below our gap says nothing of what it has above our tip.
+    if (attempt?.kind !== 'backfill') peer.hasMore = hasMore && headerCount > 0
     const inRange = attempt && this.#ranges.answered(peer, attempt, message, now.monotonicMs)
     if (inRange?.type === 'unlinked') this.#misbehaved(peer, 'unlinked-headers', inRange.detail, now)
     else if (inRange?.type !== 'taken' && headerCount > 0)
@@ -223,7 +226,7 @@ export class HeaderSync {
     const { parent, last, count, lastHasWork } = this.#tree.inspect(headers)
     if (!lastHasWork) {
       this.#misbehaved(peer, 'invalid-header', `expected proof of work, got header ${last} without`, now)
-    } else if (this.verification.queue.lastRangeRoot(peer.peer) !== parent && !this.#tree.has(parent)) {
+    } else if (!this.#follows(peer, parent)) {
       if (parent === from) this.#setAside(peer, undefined, now)
       else this.#misbehaved(peer, 'unlinked-headers', `expected headers after ${from}, got some after ${parent}`, now)
     } else if (this.#tree.has(last)) {
@@ -232,6 +235,12 @@ export class HeaderSync {
       this.verification.queue.push({ source: { type: 'range', peer: peer.peer }, headers, headerCount: count, last })
       this.#syncPeer ??= peer.peer
     }
+  }
+
+  /** It can be verified, now or after what waits. */
+  #follows(peer: SyncPeer, parent: Root): boolean {
+    if (this.verification.queue.lastRangeRoot(peer.peer) === parent || this.#tree.has(parent)) return true
+    return this.#ranges.followsStart(peer, parent)
   }
 
   #ancestorsAnswered(peer: SyncPeer, message: Ancestors, now: Instant): void {
@@ -265,25 +274,9 @@ export class HeaderSync {
   }
 
   #announced(peer: SyncPeer, message: Announce, now: Instant): void {
-    const { headers, head } = message
-    const { queue, isRunning } = this.verification
-    peer.claimed = head
-    if (headers.length === 0) return
-    const { parent, last, count, lastHasWork } = this.#tree.inspect(headers)
-    if (!lastHasWork) {
-      this.#misbehaved(peer, 'invalid-header', `expected proof of work, got announced header ${last} without`, now)
-    } else if (this.#tree.has(last)) {
-      peer.delivered = last
-    } else if (isRunning && (this.#tree.has(parent) || queue.holdsLast(parent))) {
-      if (queue.countOf(peer.peer, 'announcement') < limits.QUEUED_ANNOUNCEMENTS_PER_PEER_MAX) {
-        queue.push({ source: { type: 'announcement', peer: peer.peer }, headers, headerCount: count, last })
-      } else this.#misbehaved(peer, 'flood', 'more announcements than can be verified', now)
-    } else if (
-      !this.#walk.add({ parent, headers, last, headerCount: count, peer: peer.peer, nowMs: now.monotonicMs })
-    ) {
-      const detail = `expected at most ${limits.WANTED_ROOTS_PER_PEER_MAX} announcements with missing parents`
-      this.#misbehaved(peer, 'flood', detail, now)
-    }
+    const parts = { tree: this.#tree, verification: this.verification, walk: this.#walk }
+    const wrong = takeAnnouncement(parts, peer, message, now.monotonicMs)
+    if (wrong !== undefined) this.#misbehaved(peer, wrong.misbehaviour, wrong.detail, now)
   }
 
   /** An answer to a request that timed out is late; an answer to nothing is not. */
@@ -329,6 +322,10 @@ export class HeaderSync {
     if (finding.type === 'own') return this.#walk.deliver(finding.last)
     const { source } = finding
     const peer = this.#peers.get(source.peer)
+    if (source.type === 'backfill') {
+      if (this.#ranges.isDoubtful(finding.type)) this.verification.refuseCheckpoint(now)
+      if (finding.type === 'verified') return
+    }
     switch (finding.type) {
       case 'verified':
         if (peer !== undefined && noteDelivered(peer, finding, source.type)) this.#setAside(peer, undefined, now)
@@ -344,7 +341,7 @@ export class HeaderSync {
         if (peer !== undefined) this.#misbehaved(peer, 'invalid-header', finding.detail, now)
         return
       case 'unconnected':
-        this.#unconnected(source, finding.index, now)
+        this.#unconnected(finding, now)
         return
       case 'no-room':
         if (source.type === 'ancestors') this.#walk.unusable(source)
@@ -357,7 +354,7 @@ export class HeaderSync {
     }
   }
 
-  #unconnected(source: PeerSource, index: number, now: Instant): void {
+  #unconnected({ source, index, parent }: Extract<Finding, { type: 'unconnected' }>, now: Instant): void {
     const peer = this.#peers.get(source.peer)
     if (source.type === 'ancestors') {
       this.#walk.cut(source)
@@ -365,7 +362,13 @@ export class HeaderSync {
       if (peer?.servesHeaders === true) peer.hasMore = true
     } else if (peer !== undefined && index > 0) {
       this.#misbehaved(peer, 'unlinked-headers', `expected header ${index} to follow the one before it`, now)
-    } else if (peer !== undefined && source.type === 'range') this.#setAside(peer, undefined, now)
+    } else if (peer !== undefined && source.type === 'range') {
+      peer.idleBatchCount += 1
+      // Others brought headers from genesis on meanwhile: it is asked for those then.
+      const isOvertaken = this.#ranges.isStart(parent) && peer.idleBatchCount < limits.IDLE_BATCHES_MAX
+      if (isOvertaken) peer.hasMore = true
+      else this.#setAside(peer, undefined, now)
+    }
   }
 
   // Asking.
@@ -375,7 +378,7 @@ export class HeaderSync {
     if (!this.verification.isRunning) return
     this.#followSyncPeer(now.monotonicMs)
     this.#ranges.schedule(now.monotonicMs)
-    if (this.#syncPeer === undefined && this.verification.queue.isEmpty) this.#announcer.announce(this.#peers.values())
+    if (this.#syncPeer === undefined && this.verification.queue.isQuiet) this.#announcer.announce(this.#peers.values())
   }
 
   /** Keeps the sync peer busy, and passes on to the next candidate when it has no more. */

@@ -1,6 +1,6 @@
 import type { Batch, PeerSource } from './batch-queue.ts'
 import { BatchQueue } from './batch-queue.ts'
-import type { Chain, HeaderSummary, HeaderTree, SliceOutcome, SliceStop } from './chain.ts'
+import type { Chain, Gap, HeadChange, HeaderSummary, HeaderTree, SliceStop } from './chain.ts'
 import type { Effect } from './effect.ts'
 import type { HeadersLoaded, HeadersSubmitted, LoadFailed, StoreBecameWritable, StoreOpened } from './event.ts'
 import { FutureHeaders } from './future-headers.ts'
@@ -16,7 +16,7 @@ export type Finding =
   | { readonly type: 'verified'; readonly source: PeerSource; readonly last: Root; readonly addedCount: number }
   | { readonly type: 'invalid'; readonly source: PeerSource; readonly detail: string }
   /** Header `index` follows nothing that we have. */
-  | { readonly type: 'unconnected'; readonly source: PeerSource; readonly index: number }
+  | { readonly type: 'unconnected'; readonly source: PeerSource; readonly index: number; readonly parent: Root }
   /** The side rows are full of branches with more work. Nobody's fault. */
   | { readonly type: 'no-room'; readonly source: PeerSource }
   /** The rest waits for its time; `dropped` waited, or would have, and no longer does. Nobody's fault. */
@@ -35,6 +35,8 @@ export interface VerificationOptions {
   readonly effects: Effect[]
   /** The best chain is the same as before up to and with this height. */
   readonly onHeadChanged: (commonHeight: number) => void
+  /** It was started above a checkpoint that cannot be reached from genesis. */
+  readonly onCheckpointRefused: () => void
   /** The stored headers are verified: from now on headers come from peers and from our own side. */
   readonly onRunning: (now: Instant) => void
 }
@@ -77,10 +79,16 @@ export class Verification {
     if (batch === undefined) return undefined
     const { headers, index } = batch
     const count = Math.min(limits.HEADERS_PER_SLICE, batch.headerCount - index)
-    const outcome = this.#options.tree.add({ headers, index, count, nowUnixMs: now.unixMs })
+    const { tree } = this.#options
+    const isBackfill = batch.source.type === 'backfill'
+    const gapBefore = tree.gap
+    const outcome = tree.add({ headers, index, count, nowUnixMs: now.unixMs, isBackfill })
     batch.addedCount += outcome.addedCount
     this.addedCount += outcome.addedCount
-    if (outcome.headChange !== undefined && this.isRunning) this.#headChanged(outcome.headChange, now)
+    const { headChange } = outcome
+    if (headChange !== undefined && gapBefore !== undefined && tree.gap === undefined) this.#refused(headChange, now)
+    else if (headChange !== undefined && this.isRunning) this.#headChanged(headChange, now)
+    else if (gapBefore?.fromHeight !== tree.gap?.fromHeight) this.#backfilled(gapBefore, now)
     if (outcome.stop !== undefined) {
       if (this.#isNextRun(batch, outcome.stop)) {
         batch.index = outcome.stop.index
@@ -101,7 +109,30 @@ export class Verification {
     return stop.index > index && this.#options.tree.has(stop.parent)
   }
 
-  #headChanged(change: NonNullable<SliceOutcome['headChange']>, now: Instant): void {
+  /** Headers came in below the gap. With the first and the last of them the head is worth more. */
+  #backfilled(before: Gap | undefined, now: Instant): void {
+    const { tree, onHeadChanged } = this.#options
+    if (before?.fromHeight === 1 || tree.gap === undefined) onHeadChanged(tree.tip.height)
+    this.writer.pump(now.monotonicMs)
+  }
+
+  /** The checkpoint that we started above leads nowhere: what stood on it is given up, and sync goes on from what is left. */
+  refuseCheckpoint(now: Instant): void {
+    const { tree } = this.#options
+    if (tree.gap === undefined) return
+    tree.dropAbove()
+    this.#refused({ commonHeight: tree.tip.height, reverted: [] }, now)
+  }
+
+  #refused(change: HeadChange, now: Instant): void {
+    const { height } = this.#options.tree.tip
+    const detail = `the headers from genesis on do not lead to the checkpoint; syncing from height ${height} without it`
+    this.#options.effects.push({ type: 'warning', code: 'checkpoint-refused', detail })
+    this.#options.onCheckpointRefused()
+    this.#headChanged(change, now)
+  }
+
+  #headChanged(change: HeadChange, now: Instant): void {
     const { commonHeight, reverted } = change
     if (reverted.length > 0) {
       this.#options.effects.push({ type: 'reorganised', reverted, adopted: this.#summariesAbove(commonHeight) })
@@ -154,7 +185,7 @@ export class Verification {
       case 'invalid':
         return { type: 'invalid', source, detail: `header at height ${stop.height} ${why}` }
       case 'unconnected':
-        return { type: 'unconnected', source, index: stop.index }
+        return { type: 'unconnected', source, index: stop.index, parent: stop.parent }
       case 'no-room':
         return { type: 'no-room', source }
       case 'future':

@@ -81,7 +81,10 @@ export interface LightNode extends AsyncDisposable {
   connect(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerId>
   /** Closes every connection to the peer and does not dial it again until asked to. */
   disconnect(peer: PeerId | string): Promise<void>
-  /** By height on the best chain or by root anywhere; undefined when unknown. */
+  /**
+   * By height on the best chain or by root anywhere; undefined when unknown. Rejects with `not-found` for a height that a
+   * back-fill has not reached.
+   */
   getHeader(heightOrRoot: number | string): Promise<HeaderRecord | undefined>
   /**
    * A whole block, every part checked down to the header's root and the witness commitment: from here, or from peers.
@@ -220,6 +223,11 @@ export interface Progress {
   readonly target: number | undefined
   /** Height up to which every header is verified. */
   readonly verified: number
+  /**
+   * Of the headers from genesis to the head, the share that is verified: below 1 while `head.trust` is `checkpoint` or
+   * `backfilling`, else 1.
+   */
+  readonly verifiedShare: number
   /** Over the last seconds; 0 at rest. */
   readonly headersPerSecond: number
 }

@@ -26,6 +26,7 @@ function createRig(): Rig {
     hasTargets: true,
     head: { height, root: toRoot('00'.repeat(32)), time: 0, work: 1n, trust: 'genesis', confirmedBy: 0 },
     targetHeight: undefined,
+    verifiedShare: 1,
     verifiedHeight: height,
     peers: [],
     storedHeaderCount: 0,

@@ -139,7 +139,12 @@ export class Snapshots {
       status: view.status,
       statusReason: view.statusReason,
       head: Object.freeze(view.head),
-      progress: Object.freeze({ target: view.targetHeight, verified: view.verifiedHeight, headersPerSecond }),
+      progress: Object.freeze({
+        target: view.targetHeight,
+        verified: view.verifiedHeight,
+        verifiedShare: view.verifiedShare,
+        headersPerSecond,
+      }),
       peers: Object.freeze(view.peers.map((peer) => Object.freeze(peerSnapshot(peer, host)))),
       store: Object.freeze({ ...store(view), headerCount: view.storedHeaderCount }),
       exchange: Object.freeze(exchangeSnapshot(exchange(), blockStore)),

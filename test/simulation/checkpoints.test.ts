@@ -5,7 +5,9 @@ import { answer } from '../../src/core/serving.ts'
 import { HEADERS_PER_MESSAGE_MAX } from '../../src/core/limits.ts'
 import { chain, fail, mine, type Remote, SIZE, treeOf, World } from '../sync-world.ts'
 import { createCheckpointedToyChain } from './simulated-chain.ts'
+import { createCheckpointedRegtestChain } from './simulated-regtest-chain.ts'
 import { simulate } from './simulate.ts'
+import type { Step } from './trace.ts'
 
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 10)
 const HANG_MS = 600_000
@@ -16,12 +18,20 @@ test(
   async () => {
     const baseSeed = Number(process.env['SIMULATION_SEED'] ?? crypto.getRandomValues(new Uint32Array(1))[0])
     console.log(`simulation with checkpoints: base seed ${baseSeed}`)
+    const trusts = new Map<string, number>()
     for (let count = 0; count < SEEDS; count += 1) {
       const seed = (baseSeed + count) >>> 0
-      const simulated = createCheckpointedToyChain({ headerCount: 600, stepHeaders: 5 + (seed % 40) })
-      expect(simulate({ seed, nodes: 20, minutes: 5, chain: simulated }).height).toBeGreaterThan(0)
+      const make = count % 2 === 0 ? createCheckpointedRegtestChain : createCheckpointedToyChain
+      const simulated = make({ headerCount: 600, stepHeaders: 5 + (seed % 40) })
+      const onStep = ({ effects }: Step): void => {
+        for (const effect of effects)
+          if (effect.type === 'head-changed') trusts.set(effect.head.trust, (trusts.get(effect.head.trust) ?? 0) + 1)
+      }
+      expect(simulate({ seed, nodes: 20, minutes: 5, chain: simulated, onStep }).height).toBeGreaterThan(0)
       await setImmediate()
     }
+    console.log('heads by trust:', Object.fromEntries(trusts))
+    if (SEEDS >= 4) expect(trusts.get('backfilling')).toBeGreaterThan(0)
   },
 )
 

@@ -113,11 +113,13 @@ class Simulation {
   run(): SimulationResult {
     const faultsMs = this.options.minutes * MINUTE_MS
     const { time } = this.world
-    for (const computer of this.world.computers) {
-      time.at(this.random.below(5_000), () => computer.start())
-    }
     const { history } = this.chain
     const [owner] = this.honest()
+    for (const computer of this.world.computers) {
+      // Where there is a history the others come when one has it.
+      const fromMs = history === undefined || computer === owner ? 0 : 7_000
+      time.at(fromMs + this.random.below(5_000), () => computer.start())
+    }
     if (history !== undefined) time.at(5_000, () => owner?.post({ type: 'headers-submitted', headers: history }))
     this.repeat({ everyMs: [50, 3_000], untilMs: faultsMs, action: () => this.faults.strike() })
     this.repeat({ everyMs: [1_000, 20_000], untilMs: faultsMs, action: () => this.mineSomewhere() })
@@ -311,6 +313,7 @@ class Simulation {
         throw this.watch.explain(new SimulationError(what), computer)
       }
       const ready = readyPeers(computer)
+      if (coreOf(computer).tree.gap !== undefined) complain('a back-fill is not done')
       const place = ring.indexOf(computer)
       const neighbour = place < 0 ? undefined : ring[(place + 1) % ring.length]
       if (neighbour !== undefined && neighbour !== computer && !ready.has(neighbour.peer))

@@ -5,6 +5,8 @@ import { mineHeaders } from '../../src/chain/bitcoin/miner.ts'
 import { isContinued, type SimulatedChain } from './simulated-chain.ts'
 
 const HEADER_SIZE_BYTES = 80
+/** Regtest's, for every header. */
+const EASIEST_BITS = 0x207fffff
 /** The last four bytes are the nonce. */
 const NONCE_OFFSET = 76
 /** 14 November 2023. */
@@ -32,6 +34,27 @@ export function createSimulatedRegtestChain(): SimulatedChain {
     },
     continues: (last, append) => isContinued(chain, last, append),
   }
+}
+
+/** With a history of this many headers, a checkpoint at each step of it, and a start above the last one. */
+export function createCheckpointedRegtestChain(args: {
+  readonly headerCount: number
+  readonly stepHeaders: number
+}): SimulatedChain {
+  const simulated = createSimulatedRegtestChain()
+  const { chain, unixMs } = simulated
+  const tree = chain.createTree()
+  const firstTime = unixMs / 1_000 - 1_000_000
+  const parent = tree.range({ fromHeight: 0, count: 1 })
+  const history = mineHeaders({ parent, count: args.headerCount, firstTime, stepSeconds: 1, salt: 1 })
+  tree.add({ headers: history, index: 0, count: args.headerCount, nowUnixMs: unixMs })
+  const stepCount = Math.floor(args.headerCount / args.stepHeaders)
+  const heights = Array.from({ length: stepCount }, (_, index) => (index + 1) * args.stepHeaders)
+  const checkpoints = heights.map((height, index) => {
+    const { root, work } = tree.summary(height) ?? tree.tip
+    return { height, root, ...(index === stepCount - 1 && { start: { work, nextBits: EASIEST_BITS } }) }
+  })
+  return { ...simulated, chain: { ...chain, checkpoints }, history }
 }
 
 function withoutWork(tree: HeaderTree, header: Uint8Array): Uint8Array {

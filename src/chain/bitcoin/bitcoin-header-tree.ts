@@ -33,6 +33,7 @@ import { locatorRows } from './locator-rows.ts'
 import { LowWorkBound } from './low-work.ts'
 import { RootIndex } from './root-index.ts'
 import { findAncestors } from './serve-ancestors.ts'
+import { findRange } from './serve-range.ts'
 import { SideRows } from './side-rows.ts'
 import { decodeTarget, targetOfBits, toLimbs, workOfLimbs } from './target.ts'
 
@@ -235,17 +236,12 @@ export class BitcoinHeaderTree implements HeaderTree {
   }
 
   serveRange(args: Parameters<HeaderTree['serveRange']>[0]): ReturnType<HeaderTree['serveRange']> {
-    const { locator, stop, countMax } = args
-    const joinRow =
-      locator.map((root) => this.#rowOf(root)).find((row) => row !== -1 && !this.#side.has(row)) ?? GENESIS_ROW
-    const fromHeight = this.#rows.height(joinRow) + 1
-    const stopRow = stop === undefined ? -1 : this.#rowOf(stop)
-    // A stop that is not ahead on the best chain stops nothing, as in Bitcoin Core net_processing.cpp, GETHEADERS.
-    const isStopAhead = stopRow !== -1 && !this.#side.has(stopRow) && this.#rows.height(stopRow) >= fromHeight
-    const lastHeight = isStopAhead ? this.#rows.height(stopRow) : this.#best.tipHeight
-    const wantedCount = Math.max(lastHeight - fromHeight + 1, 0)
-    const count = Math.min(wantedCount, Math.max(countMax, 0))
-    return { headers: this.range({ fromHeight, count }), hasMore: count < wantedCount }
+    const heightOf = (root: Root): number | undefined => {
+      const row = this.#rowOf(root)
+      return row === -1 || this.#side.has(row) ? undefined : this.#rows.height(row)
+    }
+    const { fromHeight, count, hasMore } = findRange({ ...args, heightOf, tipHeight: this.#best.tipHeight })
+    return { headers: this.range({ fromHeight, count }), hasMore }
   }
 
   serveAncestors(args: Parameters<HeaderTree['serveAncestors']>[0]): ReturnType<HeaderTree['serveAncestors']> {
@@ -350,7 +346,10 @@ export class BitcoinHeaderTree implements HeaderTree {
     const isSame = readRoot(this.#scratch, 0) === this.#start?.root && this.#rows.work(low) === this.#start.start?.work
     this.#rows.setParent(base, low)
     this.#moveWindow(low)
-    const isSound = isSame && this.#keepsRules(baseHeight, lowTipHeight + RETARGET_PERIOD_HEADERS, nowUnixMs)
+    let isSound = isSame
+    for (let height = baseHeight; isSound && height <= lowTipHeight + RETARGET_PERIOD_HEADERS; height += 1) {
+      isSound = this.#keepsRules(this.#best.rowAt(height), nowUnixMs)
+    }
     this.#windowRow = -1
     this.#start = undefined
     if (isSound) return this.#best.close()
@@ -358,16 +357,13 @@ export class BitcoinHeaderTree implements HeaderTree {
     this.#headChange = { commonHeight: lowTipHeight, reverted: [] }
   }
 
-  /** Headers that are here already, checked once more with all that lies before them; the window ends below the first. */
-  #keepsRules(fromHeight: number, toHeight: number, nowUnixMs: number): boolean {
-    for (let height = fromHeight; height <= Math.min(toHeight, this.#best.tipHeight); height += 1) {
-      const row = this.#best.rowAt(height)
-      this.#readRoot(row, this.#scratch)
-      const breach = this.#rules.check(this.#rows.bytes(row), this.#rows.byteOffset(row), this.#scratch, 0, nowUnixMs)
-      if (breach?.type === 'invalid') return false
-      this.#window.append(this.#rows.time(row), this.#rows.bits(row))
-    }
-    return true
+  /** A header that is here already, checked once more with all that lies before it; -1 for none. The window ends below it. */
+  #keepsRules(row: number, nowUnixMs: number): boolean {
+    if (row === -1) return true
+    this.#readRoot(row, this.#scratch)
+    const breach = this.#rules.check(this.#rows.bytes(row), this.#rows.byteOffset(row), this.#scratch, 0, nowUnixMs)
+    this.#window.append(this.#rows.time(row), this.#rows.bits(row))
+    return breach?.type !== 'invalid'
   }
 
   /** Makes the branch that ends in `row`, which is not in any set yet, the best chain. */

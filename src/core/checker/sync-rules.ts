@@ -123,6 +123,10 @@ export class SyncRules {
           for (const peer of this.peers.values()) peer.lastAskedMs = nowMs
         this.isStarting = effect.status === 'starting'
         return
+      case 'warning':
+        // What stood on a checkpoint that led nowhere is given up.
+        if (effect.code === 'checkpoint-refused') this.work = -1n
+        return
       case 'head-changed':
         if (effect.head.trust === 'stored') return
         if (effect.head.work < this.work) broken('S2', `the head's work fell from ${this.work} to ${effect.head.work}`)
