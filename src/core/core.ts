@@ -13,10 +13,10 @@ import type { Status } from './status.ts'
  *
  * What its driver owes it:
  * 1. one event at a time; effects in order; a failed effect comes back as an event;
- * 2. the inbox is bounded per peer (64 messages or 4 MiB, then the host stops reading that peer);
- *    lifecycle, store and app events are never dropped;
- * 3. timers are not events: `handleTimeout` runs only when everything queued at that moment was handled,
- *    so a late timer never overtakes an answer;
+ * 2. the inbox is bounded per peer (64 messages or 4 MiB, then the host stops reading that peer) and in sum (32 MiB); between
+ *    peers its order is fair, within one it is that of arrival; lifecycle, store and app events are never dropped;
+ * 3. timers are not events: `handleTimeout` runs only when everything queued at that moment was handled, which takes each
+ *    peer's turns for what it had there and no longer, so a late timer never overtakes an answer;
  * 4. writes keep their order, are committed in groups, and hold up nothing else;
  * 5. it yields between slices without a timer; no turn over 8 ms in a tab;
  * 6. when wall and monotonic clock disagree by more than 5 s, or the page wakes, the event is `clock-jumped`.

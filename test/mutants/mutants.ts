@@ -176,6 +176,30 @@ export const MUTANTS: readonly Mutant[] = [
     suites: ['src/driver/driver.test.ts'],
   },
   {
+    name: 'a-turn-a-message-however-long',
+    incident: 'a newcomer behind a storm of a thousand peers',
+    edits: [
+      {
+        file: 'src/driver/inbox.ts',
+        search: `if (lane.servedBytes !== other.servedBytes) return`,
+        replacement: `if (lane.order === other.order) return`,
+      },
+    ],
+    suites: ['src/driver/inbox.test.ts'],
+  },
+  {
+    name: 'end-overtakes-messages',
+    incident: 'btcd #2480, next door: what a connection said is lost with it',
+    edits: [
+      {
+        file: 'src/driver/inbox.ts',
+        search: `if (!isEnding(event)) return undefined`,
+        replacement: `if (event.type !== 'peer-misbehaved') return undefined`,
+      },
+    ],
+    suites: ['src/driver/inbox.test.ts'],
+  },
+  {
     name: 'mismatch-judged-and-never-answered',
     incident: 'anchor #644: only one side learns',
     edits: [
