@@ -83,12 +83,13 @@ export function nodejsTransports(options: NodejsTransportsOptions = {}): Libp2pT
   return transports.flatMap((name) => byName[name]())
 }
 
-/** With a certificate that outlives the process. */
+/** Without a word of its own, and with a certificate that outlives the process. */
 async function loadWebRtc(storage: CertificateStorage): ReturnType<RoadParts['loadWebRtc']> {
   const [module, { webRtcCertificate }] = await Promise.all([
     import('./webrtc.nodejs.ts'),
     import('./webrtc-certificate.nodejs.ts'),
   ])
+  module.silenceWebRtc()
   const certificate = await webRtcCertificate(storage, Date.now())
   return { ...module, webRTCDirect: (options) => module.webRTCDirect({ ...options, certificate }) }
 }

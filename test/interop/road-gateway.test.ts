@@ -1,4 +1,5 @@
 /** The real gateway on every road, dialled by light nodes of the public API. */
+import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,6 +48,18 @@ async function readyBy(lightNode: LightNode, transport: string): Promise<void> {
     signal.addEventListener('abort', () => reject(new Error(`expected a peer by ${transport}`)))
     look()
   })
+}
+
+/** RFC 8489, 5 and 14.3: a binding request with a user name. */
+function stunRequest(userName: string): Buffer {
+  const [name, header, attribute] = [Buffer.from(userName), Buffer.alloc(20), Buffer.alloc(4)]
+  const padding = Buffer.alloc(-name.length & 3)
+  header.writeUInt16BE(1)
+  header.writeUInt16BE(attribute.length + name.length + padding.length, 2)
+  header.writeUInt32BE(0x2112a442, 4)
+  attribute.writeUInt16BE(6)
+  attribute.writeUInt16BE(name.length, 2)
+  return Buffer.concat([header, attribute, name, padding])
 }
 
 const roadOf = (address: string): string => ROADS.find(([, pattern]) => pattern.test(address))?.[0] ?? address
@@ -129,6 +142,26 @@ test('a certificate that is replaced is known beforehand, and those who were the
   const [now, later] = await certhashes()
   expect(now).toBe(next)
   expect([current, next]).not.toContain(later)
+})
+
+test('what strangers send to the UDP ports is neither printed nor the end of it', async () => {
+  const gateway = startGateway(join(temporaryFolder(), 'data'), '--port', '0')
+  const addresses = await addressesAt(await gateway.port())
+  const before = (await gateway.waitFor(/^page: .*\n/m)).input
+  const socket = createSocket('udp4')
+  onTestFinished(() => void socket.close())
+  const ports = addresses.flatMap((address) => /(?<=udp\/)\d+/.exec(address)?.[0] ?? [])
+  expect(ports).toHaveLength(2)
+  for (const port of ports) {
+    for (const datagram of [stunRequest('x'.repeat(602)), stunRequest('a:b'), randomBytes(1_200), randomBytes(20)]) {
+      await new Promise((resolve) => socket.send(datagram, Number(port), '127.0.0.1', resolve))
+    }
+  }
+  const address = addresses.find((each) => roadOf(each) === 'webrtc-direct') ?? ''
+  await readyBy(await follow([address], ['webrtc-direct']), 'webrtc-direct')
+  gateway.kill('SIGTERM')
+  const { exitCode, stdout } = await gateway.ended
+  expect([exitCode, stdout]).toEqual([0, before])
 })
 
 test('flags choose the roads', async () => {
