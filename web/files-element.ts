@@ -60,6 +60,8 @@ export class RushlightFiles extends LitElement {
   declare said: string
   declare problem: Problem | undefined
   declare isDragged: boolean
+  /** Dropped before there was a light node to take it. */
+  #early: File | undefined
   #shownMs = 0
 
   constructor() {
@@ -77,6 +79,13 @@ export class RushlightFiles extends LitElement {
     super.disconnectedCallback()
     for (const type of ['dragover', 'dragleave', 'drop'] as const) window.removeEventListener(type, this.#drag)
     this.task?.controller.abort()
+  }
+
+  protected override updated(): void {
+    const file = this.#early
+    if (file === undefined || this.lightNode === undefined) return
+    this.#early = undefined
+    void this.import(file)
   }
 
   override render(): TemplateResult {
@@ -104,6 +113,10 @@ export class RushlightFiles extends LitElement {
 
   /** Never rejects; says what became of it. */
   async import(file: File): Promise<void> {
+    if (this.lightNode === undefined) {
+      this.#early = file
+      return
+    }
     const totalCount = Math.floor(file.size / 80)
     await this.#run({ verb: 'Verifying', doneCount: 0, totalCount }, async (lightNode, signal) => {
       const outcome = await importHeaders(lightNode, file, {
