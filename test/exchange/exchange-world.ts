@@ -386,6 +386,7 @@ export class Puppet {
   drains = true
   #end: End | undefined
   serves: readonly ('headers' | 'ancestors' | 'outlines')[] = []
+  answersPings = true
 
   constructor(world: World, peer: PeerId) {
     this.#world = world
@@ -421,7 +422,7 @@ export class Puppet {
     if (received.type === 'exchange-received') this.received.push(received.message)
     else if (received.type === 'message-received' && received.message.type === 'ping') {
       const { request } = received.message
-      this.#world.later(0, () => this.send({ type: 'pong', request }))
+      if (this.answersPings) this.#world.later(0, () => this.send({ type: 'pong', request }))
     } else if (received.type === 'message-received') this.messages.push(received.message)
   }
 

@@ -1,6 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import { testBlocks } from '../../../test/exchange/blocks.ts'
+import { incoming, testBlocks } from '../../../test/exchange/blocks.ts'
 import { World } from '../../../test/exchange/exchange-world.ts'
+
+test('a peer whose pong stands behind what it sends is not given up while that keeps coming, and is when it ends', () => {
+  const world = new World()
+  const server = world.computer('server')
+  const puppet = world.puppet('peer')
+  world.connect(server, puppet)
+  world.run(1_000)
+  puppet.answersPings = false
+  const [block] = testBlocks(1)
+  for (let seconds = 0; seconds < 180; seconds += 10) {
+    puppet.say(incoming({ cancels: block === undefined ? [] : [block.cid] }))
+    world.run(10_000)
+    expect(puppet.isConnected).toBe(true)
+  }
+  world.run(60_000)
+  expect(puppet.isConnected).toBe(false)
+})
 
 describe('two light nodes', () => {
   test('1,000 blocks go from one to the other, each once', () => {
