@@ -197,6 +197,18 @@ test('a range between checkpoints is asked for as it is, and leaves the claim of
   expect(requests.take(headers(201, 300), 0)).toMatchObject({ hasMore: false, head: { height: 3_000, work: 6_002n } })
 })
 
+test('after a range the next question begins where the core says, not where the one before had more', () => {
+  const { requests, sent, known, ask } = rig()
+  ask(1)
+  expect(requests.take(headers(1, 2_000), 0)).toMatchObject({ hasMore: true })
+  known.add(2_000)
+  const [locator, stop] = [[rootOfNumber(2_000), GENESIS], rootOfNumber(2_100)]
+  requests.getHeaders({ type: 'get-headers', request: toRequestId(2), locator, stop, countMax: 100 }, 0)
+  requests.take(headers(2_001, 2_100), 0)
+  ask(3, { locator: [2_100] })
+  expect(sent[2]?.locator).toEqual([rootOfNumber(2_100)])
+})
+
 test('a named block is asked for once the core has asked, and not when it is the last that came', () => {
   const { requests, sent, ask } = rig()
   requests.blockNamed(rootOfNumber(5), 0)

@@ -167,7 +167,7 @@ export class BitcoinHeaderRequests {
     const isFull = headers.length === HEADERS_PER_BITCOIN_MESSAGE_MAX * HEADER_SIZE_BYTES
     const hasMore = isFull || taken.length < headers.length
     const last = taken.length === 0 ? undefined : this.#rootOf(taken.subarray(-HEADER_SIZE_BYTES))
-    if (stop === undefined) this.#moreAfter = hasMore ? last : undefined
+    this.#moreAfter = hasMore && stop === undefined ? last : undefined
     const isFarAhead = stop !== undefined && taken.length > 0 && !this.#claims.isKnown(parentOf(taken))
     const head = isFarAhead ? this.#claims.head : this.#claims.delivered(taken, hasMore || (stop ?? '') === last)
     return { type: 'headers', request, headers: taken, hasMore, head }
