@@ -8,17 +8,14 @@ import { BlockExchange, isOutlineMessage } from './exchange/block-exchange.ts'
 import type { HeaderTree } from './chain.ts'
 import { judgeNodeInfo, ownNodeInfo } from './handshake.ts'
 import type { Instant } from './instant.ts'
-import { PING_TIMEOUT_MS } from './limits.ts'
 import { isPeersMessage, PeerDiscovery } from './peer-discovery.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
 import type { PeerNotice } from './peer-notice.ts'
 import { createRandomSource } from './random.ts'
 import type { Status } from './status.ts'
 import { HeaderSync } from './sync.ts'
+import { waitForPong } from './sync-peer.ts'
 import { verifiedPart } from './trust.ts'
-
-/** Most steps ask for nothing. */
-const NO_EFFECTS: readonly Effect[] = []
 
 export function createLightNodeCore(options: CoreOptions): LightNodeCore {
   return new Core(options)
@@ -183,11 +180,7 @@ class Core implements LightNodeCore {
     const connection = this.#lifecycle.connection(event.connection)
     if (connection === undefined) return
     connection.heardMs = now.monotonicMs
-    const ping = this.#sync.peers.get(connection.peer)?.ping
-    if (ping?.connection === event.connection) {
-      // Its answer may stand behind all that it sends, which is handled in fair order.
-      ping.deadlineMs = Math.max(ping.deadlineMs, now.monotonicMs + PING_TIMEOUT_MS)
-    }
+    waitForPong(this.#sync.peers.get(connection.peer), connection.id, now.monotonicMs)
     this.#exchange.handle(event, now)
   }
 
@@ -274,7 +267,7 @@ class Core implements LightNodeCore {
       this.#exchange.settle(now)
     }
     this.#updateStatus(now)
-    return this.#effects.length === 0 ? NO_EFFECTS : this.#effects.splice(0)
+    return this.#effects.splice(0)
   }
 
   /** One notice at a time: what follows from it is queued behind those that are there already. */

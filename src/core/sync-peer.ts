@@ -6,6 +6,7 @@ import {
   HEADERS_PER_REQUEST_MIN,
   IDLE_BATCHES_MAX,
   PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
 } from './limits.ts'
 import type { ClaimedHead, NodeInfo } from './message.ts'
 import type { RangeAttempt } from './range-attempt.ts'
@@ -63,6 +64,12 @@ export interface SyncPeer {
   /** Requests that timed out and may still be answered. */
   abandonedCount: number
   streamFailureCount: number
+}
+
+/** Something else came by this connection: the answer to a ping may stand behind all of that, which is handled in fair order. */
+export function waitForPong(peer: SyncPeer | undefined, connection: ConnectionId, nowMs: number): void {
+  const ping = peer?.ping
+  if (ping?.connection === connection) ping.deadlineMs = Math.max(ping.deadlineMs, nowMs + PING_TIMEOUT_MS)
 }
 
 export function createSyncPeer(args: { peer: PeerId; info: NodeInfo; nowMs: number }): SyncPeer {

@@ -202,7 +202,7 @@ export class ExchangeInbound {
     this.#room = room
     this.#release(reading)
     // By the next microtask it is known whether there was room.
-    await undefined
+    await Promise.resolve()
     if (this.#isWithoutRoom()) await this.#waitForRoom(room, payload.length)
     reading.isWaiting = false
   }
