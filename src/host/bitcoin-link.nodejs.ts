@@ -150,10 +150,12 @@ export class BitcoinLink implements BlockLink {
       case 'announce':
         return this.#announce(message)
       case 'get-block-outline':
+      case 'get-peers':
         // This wire has no such thing: said at once, so that nobody waits.
         void this.#offer({ type: 'refused', request: message.request, reason: 'unknown-request' }, 0)
         return
       case 'block-outline':
+      case 'peers':
         return
       case 'headers':
       case 'ancestors':

@@ -12,7 +12,7 @@ import { FakeBitcoinPeer, GENESIS, HEADER_BYTES, rootOf, slice } from '../intero
 import { figure, medians } from './exchange/figures.ts'
 import { madeOnce, withFolder } from './headers/made-once.ts'
 import { report, ROUNDS } from './headers/rounds.ts'
-import { inNewProcess } from './headers/side.ts'
+import { inNewProcess } from './headers/new-process.ts'
 
 const BLOCK_COUNT = 200_000
 const HEADERS_PER_MESSAGE = 2_000

@@ -7,7 +7,7 @@ import { buildIfNeeded } from '../../scripts/build-steps.ts'
 import { figure, median, medians, type Figure } from './exchange/figures.ts'
 import { HEADER_COUNT, withGateway } from './headers/made-once.ts'
 import { report, ROUNDS } from './headers/rounds.ts'
-import { inNewProcess } from './headers/side.ts'
+import { inNewProcess } from './headers/new-process.ts'
 import { memoryBytes, newVisitor, restartTab, serveRawPage, syncTab, withChromium } from './headers/tab.ts'
 
 const HEADER_BYTES = 80

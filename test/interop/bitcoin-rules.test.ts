@@ -1,7 +1,7 @@
 /** A fake peer for every rule of Bitcoin's network: what the host says, what it takes, and what is misbehaviour. */
 import { afterEach, expect, test } from 'vitest'
-import { toRequestId, type ConnectionId } from '../../src/core/ids.ts'
-import type { GetHeaders } from '../../src/core/message.ts'
+import { toRequestId, type ConnectionId, type RequestId } from '../../src/core/ids.ts'
+import type { GetHeaders, SyncMessage } from '../../src/core/message.ts'
 import {
   decodeGetHeaders,
   decodeHeaders,
@@ -474,10 +474,13 @@ test('a new head is named to a peer, and sent as headers to one that asked for t
   expect(decodeHeaders(await peer.receive('headers'))).toEqual(headers)
 })
 
-test('what this wire cannot carry is refused at once', async () => {
+test.each<(request: RequestId) => SyncMessage>([
+  (request) => ({ type: 'get-block-outline', request, root: GENESIS, fromByte: 0 }),
+  (request) => ({ type: 'get-peers', request, roads: [], records: [] }),
+])('what this wire cannot carry is refused at once', async (messageOf) => {
   const { rig, connection } = await metPeer()
   const request = toRequestId(12)
-  rig.send(connection, { type: 'get-block-outline', request, root: GENESIS, fromByte: 0 })
+  rig.send(connection, messageOf(request))
   expect(await rig.untilMessage('refused')).toEqual({ type: 'refused', request, reason: 'unknown-request' })
 })
 

@@ -5,7 +5,7 @@ import { bitcoin, createLightNode, type LightNode } from '../../../src/nodejs.ts
 import type { Libp2pCore } from '../../../src/host/libp2p-core.ts'
 import { createNodejsLibp2p } from '../../../src/host/libp2p.nodejs.ts'
 import { nodejsTransports } from '../../../src/host/transports.nodejs.ts'
-import { carryOut, Worker } from '../exchange/worker.ts'
+import { carryOut } from '../exchange/worker.ts'
 import { createRaw, readRaw, serveRaw } from './raw-stream.ts'
 
 export interface Synced {
@@ -43,16 +43,6 @@ export interface HeaderOrders {
   /** Milliseconds. */
   readonly readRaw: (args: { address: string; totalBytes: number }) => Promise<number>
   [other: string]: (args: never) => Promise<unknown>
-}
-
-/** A new process: what an earlier measure warmed up or left behind is not there. */
-export async function inNewProcess<Value>(work: (side: Worker<HeaderOrders>) => Promise<Value>): Promise<Value> {
-  const side = new Worker<HeaderOrders>('../headers/side-process.ts')
-  try {
-    return await work(side)
-  } finally {
-    await side.end()
-  }
 }
 
 const raw = (listen: readonly string[]): Promise<Libp2pCore> =>
@@ -131,7 +121,4 @@ async function memoryBytes(): Promise<number> {
   return heapUsed + arrayBuffers
 }
 
-/** To be called once, by the process itself. */
-export function carryOutOrders(): void {
-  carryOut(orders)
-}
+carryOut(orders)

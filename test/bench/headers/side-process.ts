@@ -1,3 +1,0 @@
-import { carryOutOrders } from './side.ts'
-
-carryOutOrders()
