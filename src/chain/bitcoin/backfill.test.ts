@@ -169,3 +169,13 @@ test('a tree that is as high already does not start above a checkpoint', () => {
   expect(add(tree, between(101, 200))).toMatchObject({ addedCount: 100, headChange: { commonHeight: 100 } })
   expect(tree.gap).toBeUndefined()
 })
+
+test('a run that begins with genesis itself does not get anything below the gap either', () => {
+  const tree = started()
+  add(tree, between(START_HEIGHT + 1, 3_100))
+  expect(add(tree, new Uint8Array([...genesis, ...between(1, 10)])).stop).toMatchObject({
+    type: 'unconnected',
+    index: 1,
+  })
+  expect(tree.gap?.fromHeight).toBe(1)
+})

@@ -25,8 +25,7 @@ import {
   TIME_OFFSET,
 } from './header.ts'
 import { HeaderRows } from './header-rows.ts'
-import { HeaderRules } from './header-rules.ts'
-import type { RuleBreach } from './header-rules.ts'
+import { HeaderRules, type RuleBreach } from './header-rules.ts'
 import { HeaderWindow } from './header-window.ts'
 import { RETARGET_PERIOD_HEADERS, type NetworkParameters } from './networks.ts'
 import { locatorRows } from './locator-rows.ts'
@@ -130,9 +129,7 @@ export class BitcoinHeaderTree implements HeaderTree {
     for (let height = this.#best.tipHeight; height >= this.#best.baseHeight; height -= 1) {
       const row = this.#best.rowAt(height)
       this.#best.truncate(height)
-      this.#readRoot(row, this.#scratch)
-      this.#index.remove(this.#scratch, 0, row)
-      this.#rows.remove(row)
+      this.#forget(row)
     }
     this.#best.dropAbove()
     this.#start = undefined
@@ -211,16 +208,13 @@ export class BitcoinHeaderTree implements HeaderTree {
     for (let at = 0; at < count && stop === undefined; at += 1) {
       const rootOffset = at * ROOT_SIZE_BYTES
       const offset = start + at * HEADER_SIZE_BYTES
-      if (at > 0 && !isSameRoot(headers, offset + PARENT_OFFSET, roots, rootOffset - ROOT_SIZE_BYTES)) {
+      const isLinked = at === 0 || isSameRoot(headers, offset + PARENT_OFFSET, roots, rootOffset - ROOT_SIZE_BYTES)
+      if (!isLinked || (at > 0 && !isBackfill && this.#isBelowGap(parent))) {
         stop = unconnected(headers, index + at)
         break
       }
       const known = this.#index.find(roots, rootOffset)
       if (known === -1) {
-        if (!isBackfill && this.#isBelowGap(parent)) {
-          stop = unconnected(headers, index + at)
-          break
-        }
         const outcome = this.#addHeader({ headers, offset, roots, rootOffset, parent, nowUnixMs })
         if (typeof outcome === 'number') {
           addedCount += 1
@@ -285,8 +279,7 @@ export class BitcoinHeaderTree implements HeaderTree {
   }): number | RuleBreach | { readonly type: 'no-room' } {
     const { headers, offset, roots, rootOffset, parent, nowUnixMs } = args
     const start = parent === -1 ? this.#start : undefined
-    if (start === undefined) this.#moveWindow(parent)
-    else this.#startWindow(start.height)
+    this.#moveWindow(parent)
     const breach = this.#rules.check(headers, offset, roots, rootOffset, nowUnixMs, start?.start?.nextBits)
     if (breach !== undefined) return breach
     if (this.#rows.isFull) return { type: 'no-room' }
@@ -296,14 +289,11 @@ export class BitcoinHeaderTree implements HeaderTree {
         ? this.#rows.add(headers, offset, parent, this.#rules.work)
         : this.#addStart(headers.subarray(offset, offset + HEADER_SIZE_BYTES), start)
     if (!this.#lowWork.hasRoom(this.#rows.height(row), () => this.#rows.work(row))) return this.#letGo(row)
-    if (start !== undefined) {
-      this.#headChange = { commonHeight: tipHeight, reverted: [] }
-      this.#tip = undefined
-    } else if (this.#rows.height(row) < this.#best.baseHeight) {
+    if (this.#rows.height(row) < this.#best.baseHeight) {
       if (parent === this.#best.rowAt(this.#best.lowTipHeight)) this.#best.appendLow(row)
       else if (!this.#addToSide(row, parent)) return this.#letGo(row)
-    } else if (parent === this.#best.rowAt(tipHeight)) {
-      this.#best.append(row)
+    } else if (start !== undefined || parent === this.#best.rowAt(tipHeight)) {
+      if (start === undefined) this.#best.append(row)
       this.#headChange ??= { commonHeight: tipHeight, reverted: [] }
       this.#tip = undefined
     } else if (!this.#isBelowGap(parent) && this.#rows.compareWork(row, this.#best.rowAt(tipHeight)) > 0) {
@@ -405,24 +395,25 @@ export class BitcoinHeaderTree implements HeaderTree {
   }
 
   #evict(leaf: number): void {
-    this.#readRoot(leaf, this.#scratch)
-    this.#index.remove(this.#scratch, 0, leaf)
     this.#side.remove(leaf, this.#rows.parent(leaf))
-    this.#rows.remove(leaf)
+    this.#forget(leaf)
   }
 
-  /** Makes the window end in `row`; earlier headers are loaded as the rules ask for them. */
+  #forget(row: number): void {
+    this.#readRoot(row, this.#scratch)
+    this.#index.remove(this.#scratch, 0, row)
+    this.#rows.remove(row)
+  }
+
+  /**
+   * Makes the window end in `row`, empty in -1: below the first header above a gap. Earlier headers are loaded as the rules ask
+   * for them.
+   */
   #moveWindow(row: number): void {
-    if (this.#windowRow === row) return
-    this.#window.reset(this.#rows.height(row) + 1)
+    if (this.#windowRow === row && row !== -1) return
+    this.#window.reset((row === -1 ? (this.#start?.height ?? 0) : this.#rows.height(row)) + 1)
     this.#windowRow = row
     this.#earlierRow = row
-  }
-
-  /** The window before the first header above a gap is empty. */
-  #startWindow(height: number): void {
-    this.#window.reset(height + 1)
-    this.#earlierRow = -1
   }
 
   #loadEarlier(): boolean {
