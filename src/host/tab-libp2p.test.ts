@@ -230,3 +230,17 @@ test('stop closes what is open, tells of it, and leaves nothing that could open 
   expect(tab.getConnections()).toEqual([])
   await expect(tab.dial(addressOf(other))).rejects.toMatchObject({ name: 'NotStartedError' })
 })
+
+test('a connection that is being closed is no answer to a dial', async () => {
+  const [tab, silent] = await Promise.all([start(), start()])
+  await silent.handle('/silent/1', () => {})
+  const dying = await tab.dial(addressOf(silent))
+  // A stream whose remote says nothing holds up a close.
+  await dying.newStream('/silent/1')
+  const cut = new AbortController()
+  const ended = dying.close({ signal: cut.signal }).catch(() => {})
+  expect(dying.status).toBe('closing')
+  expect(await tab.dial(addressOf(silent))).not.toBe(dying)
+  cut.abort(new Error('long enough'))
+  await ended
+})

@@ -17,6 +17,9 @@ import {
   type TabOptions,
 } from './road-tab.ts'
 
+/** A browser gives up on a connection that says nothing after 15 s: a goodbye is heard before. */
+const GIVEN_UP_MS = 15_000
+
 type Road = NonNullable<TabOptions['transports']>[number]
 
 /** Handshake, sync, a new head, a block each way, and a goodbye: between a fresh page and a peer, over this road. */
@@ -104,5 +107,7 @@ export async function exerciseTabs(args: {
   const goodbyeMs = Date.now()
   await bob.evaluate(() => window.lightNode.stop())
   await alice.waitForFunction((gone) => window.peerEvents.includes(gone), `gone ${own}`)
-  console.log(`webrtc: goodbye in ${Date.now() - goodbyeMs} ms`)
+  const goodbyeTookMs = Date.now() - goodbyeMs
+  console.log(`webrtc: goodbye in ${goodbyeTookMs} ms`)
+  expect(goodbyeTookMs).toBeLessThan(GIVEN_UP_MS)
 }
