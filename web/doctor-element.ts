@@ -166,6 +166,13 @@ export class RushlightDoctor extends LitElement {
   }
 }
 
+function renderFailure({ cause, message }: NonNullable<Examination['failure']>): TemplateResult {
+  const words = causeWords(cause)
+  // Nothing is wrong where a gateway has an address for others.
+  if (cause === 'no-transport') return html`<p class="quiet">${words.headline} ${words.advice}</p>`
+  return renderProblem({ ...words, detail: message })
+}
+
 function summaryOf(examinations: readonly Examination[], isRunning: boolean): string {
   const reachableCount = examinations.filter(({ isReachable }) => isReachable).length
   const outcome = `${reachableCount} of ${examinations.length} addresses reachable`
@@ -192,7 +199,7 @@ function renderExamination(examination: Examination): TemplateResult {
       })}
     </ol>
     ${peer === undefined ? nothing : html`<p class="quiet">${peer.agent} on ${peer.chain}, height ${peer.height}</p>`}
-    ${failure === undefined ? nothing : renderProblem({ ...causeWords(failure.cause), detail: failure.message })}
+    ${failure === undefined ? nothing : renderFailure(failure)}
   </li>`
 }
 

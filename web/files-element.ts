@@ -117,7 +117,7 @@ export class RushlightFiles extends LitElement {
       this.#early = file
       return
     }
-    const totalCount = Math.floor(file.size / 80)
+    const totalCount = Math.floor(file.size / this.lightNode.chain.headerSizeBytes)
     await this.#run({ verb: 'Verifying', doneCount: 0, totalCount }, async (lightNode, signal) => {
       const outcome = await importHeaders(lightNode, file, {
         signal,

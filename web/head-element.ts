@@ -94,12 +94,14 @@ export class RushlightHead extends LitElement {
     const snapshot = this.snapshot
     return html`<section aria-labelledby="title">
       <h2 id="title">${snapshot?.head.trust === 'stored' ? 'Stored head' : 'Verified head'}</h2>
-      ${snapshot === undefined ? html`<p class="quiet">Not read yet.</p>` : this.#renderHead(snapshot.head)}
+      ${snapshot === undefined ? html`<p class="quiet">Not read yet.</p>` : this.#renderHead(snapshot)}
     </section>`
   }
 
-  #renderHead(head: Head): TemplateResult {
+  #renderHead({ head, progress }: Snapshot): TemplateResult {
     const trust = TRUST_WORDS[head.trust]
+    const share =
+      progress.verifiedShare < 1 ? `, ${Math.floor(100 * progress.verifiedShare)} % of the headers verified` : ''
     return html`<p class="height" id="height">${formatNumber(head.height)}</p>
       <dl>
         <dt>Block</dt>
@@ -118,7 +120,7 @@ export class RushlightHead extends LitElement {
           >
         </dd>
         <dt>Trust</dt>
-        <dd><strong id="trust">${trust.name}</strong><br /><span class="quiet">${trust.meaning}</span></dd>
+        <dd><strong id="trust">${trust.name}${share}</strong><br /><span class="quiet">${trust.meaning}</span></dd>
         <dt>Peers</dt>
         <dd id="confirmed">${renderConfirmedBy(head)}</dd>
       </dl>`

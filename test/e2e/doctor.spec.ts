@@ -50,7 +50,7 @@ test('a gateway by URL: every address with its steps, and a report to copy; no v
   expect(violations.map(({ id }) => id)).toEqual([])
 })
 
-test('what is wrong is told in words: nobody, a web server, another peer, a changed certificate, another chain', async ({
+test('what is wrong is told in words: nobody, a changed certificate, another peer, a relay alone, no gateway', async ({
   page,
   gateways,
 }) => {
@@ -73,6 +73,10 @@ test('what is wrong is told in words: nobody, a web server, another peer, a chan
   await examine(page, `/ip4/127.0.0.1/tcp/${gateway.port}/ws/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN`)
   await expect(examinedOf(page)).toContainText('Somebody else answers there.')
   await expect(examinedOf(page)).toContainText('✗ Secured')
+
+  const webSocket = `/ip4/127.0.0.1/tcp/${gateway.port}/ws/p2p/${webTransport.split('/').at(-1)}`
+  await examine(page, `${webSocket}/p2p-circuit/webrtc/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN`)
+  await expect(examinedOf(page)).toContainText('The relay answers, but the tab behind it is gone.')
 
   await page.route('**/api/addresses', (route) => route.fulfill({ body: '<h1>hello</h1>', contentType: 'text/html' }))
   await examine(page, gateway.url)
