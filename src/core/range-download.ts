@@ -7,13 +7,6 @@ import type { PeerRequests } from './peer-requests.ts'
 import type { Range, RangeAttempt } from './range-attempt.ts'
 import type { SyncPeer } from './sync-peer.ts'
 
-/** What follows from a batch of a range. */
-export type RangeOutcome =
-  | { readonly type: 'taken' }
-  /** It goes to verification like any other batch. */
-  | { readonly type: 'deliver' }
-  | { readonly type: 'unlinked'; readonly detail: string }
-
 export interface RangeDownloadOptions {
   readonly chain: Chain
   readonly tree: HeaderTree
@@ -255,28 +248,30 @@ export class RangeDownload {
     return slow
   }
 
-  /** A batch that was asked for here; `headers` is whole and not longer than what was asked for. */
-  answered(peer: SyncPeer, attempt: RangeAttempt, { headers, hasMore }: Headers, nowMs: number): RangeOutcome {
+  /**
+   * A batch that was asked for here; `headers` is whole and not longer than what was asked for. True when it goes to
+   * verification like any other: it follows our tip, or nothing that is known.
+   */
+  answered(peer: SyncPeer, attempt: RangeAttempt, { headers, hasMore }: Headers, nowMs: number): boolean {
     const { tree, chain } = this.#options
-    const isCurrent = this.#attempts.get(peer.peer) === attempt
     const { range } = attempt
     const isFrontier = attempt.kind === 'frontier' && tree.gap === undefined
-    if (headers.length === 0) return this.#lacks(attempt, nowMs)
+    if (headers.length === 0) {
+      this.#lacks(attempt, nowMs)
+      return false
+    }
     const { parent, last } = tree.inspect(headers)
     if (parent !== attempt.last) {
-      const detail = `expected headers after ${attempt.last}, got some after ${parent}`
-      if (!tree.has(parent)) return { type: 'unlinked', detail }
       this.#lacks(attempt, nowMs)
-      return isFrontier ? { type: 'deliver' } : { type: 'taken' }
+      return isFrontier || !tree.has(parent)
     }
-    if (!isCurrent) return isFrontier ? { type: 'deliver' } : { type: 'taken' }
+    if (this.#attempts.get(peer.peer) !== attempt) return isFrontier
     attempt.last = last
     attempt.height += headers.length / chain.headerSizeBytes
     if (attempt.kind !== 'frontier') attempt.parts.push(headers)
-    const isWhole = last === range.to.root && attempt.height === range.to.height
-    if (isWhole) this.#finished(attempt)
+    if (last === range.to.root && attempt.height === range.to.height) this.#finished(attempt)
     else if (!hasMore || attempt.height >= range.to.height) this.#lacks(attempt, nowMs)
-    return isFrontier ? { type: 'deliver' } : { type: 'taken' }
+    return isFrontier
   }
 
   /** The first answer wins; another peer's way through this range ends, and its answer is innocent. */
@@ -285,10 +280,9 @@ export class RangeDownload {
     if (kind !== 'frontier') this.#held.set(range.to.root, { peer, parts })
   }
 
-  #lacks({ peer, range }: RangeAttempt, nowMs: number): RangeOutcome {
+  #lacks({ peer, range }: RangeAttempt, nowMs: number): void {
     this.#lacking.set(peer, { height: range.to.height, untilMs: nowMs + limits.RANGE_LACKING_MS })
     this.#attempts.delete(peer)
-    return { type: 'taken' }
   }
 
   /** Its range is free for others. */

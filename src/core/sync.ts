@@ -215,10 +215,8 @@ export class HeaderSync {
     const hasMore = message.hasMore || (attempt !== undefined && message.head.height > attempt.height + headerCount)
     // What it has below our gap says nothing of what it has above our tip.
     if (attempt?.kind !== 'backfill') peer.hasMore = hasMore && headerCount > 0
-    const inRange = attempt && this.#ranges.answered(peer, attempt, message, now.monotonicMs)
-    if (inRange?.type === 'unlinked') this.#misbehaved(peer, 'unlinked-headers', inRange.detail, now)
-    else if (inRange?.type !== 'taken' && headerCount > 0)
-      this.#rangeDelivered(peer, { headers: message.headers, from: pending.from, now })
+    if (attempt !== undefined && !this.#ranges.answered(peer, attempt, message, now.monotonicMs)) return
+    if (headerCount > 0) this.#rangeDelivered(peer, { headers: message.headers, from: pending.from, now })
   }
 
   #rangeDelivered(peer: SyncPeer, args: { headers: Uint8Array; from: Root; now: Instant }): void {
