@@ -96,7 +96,7 @@ test('offline for a while, and on another network after it: back in sync, on eve
   const proxies = await Promise.all(ROADS.map(([, part]) => roads.proxy(addressOver(part, peer.addresses))))
   const proxied = proxies.map(({ address }) => address)
   const tabs = await tabOfEachRoad(roads, proxied)
-  // Chromium's own switch tells the page, and cuts only what is opened from then on; the proxy cuts what is open.
+  // Chromium's own switch tells the page and cuts WebSockets; what is open over UDP goes on, so the proxy cuts all.
   for (const { page } of tabs) await page.context().setOffline(true)
   for (const proxy of proxies) proxy.cut()
   await untilTold(peer, PEER_HEIGHT + 1)
