@@ -1,8 +1,8 @@
-import { webSockets } from '@libp2p/websockets'
 import { webRtcDirectRoad, webRtcRoad, webTransportRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
 import { lazyTransport, type LazyRoad } from './lazy-transport.ts'
 import type { Libp2pTransports } from './libp2p-core.ts'
 import { relayTransport } from './relay-transport.ts'
+import { browserWebSockets } from './websocket.browser.ts'
 
 export type BrowserTransportName = 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
 
@@ -29,7 +29,7 @@ export function browserTransports(options: {
     canListenDirect: false,
   }
   const byName: Readonly<Record<BrowserTransportName, () => Libp2pTransports>> = {
-    websockets: () => [webSockets()],
+    websockets: () => [browserWebSockets()],
     'webrtc-direct': () => [lazyTransport(webRtcDirectRoad(parts))],
     webtransport: () => [lazyTransport(webTransportRoad({ canListen: false, load: loadWebTransport }))],
     webrtc: () => [lazyTransport(webRtcRoad(parts)), relayTransport()],

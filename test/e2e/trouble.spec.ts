@@ -7,6 +7,9 @@ import { formatNumber } from '../../web/format.ts'
 /** Enough for a sync of seconds, so that its middle is easily met. */
 const LONG_CHAIN_HEADERS = 400_000
 
+/** So that what a test does to WebSockets leaves no other road. */
+const WEBSOCKETS_ALONE = ['--no-webtransport', '--no-webrtc-direct'] as const
+
 const verifiedOf = (): number => window.rushlight?.snapshot().progress.verified ?? 0
 
 test('the gateway is killed in mid-sync: the page says so, and carries on when it is back', async ({
@@ -66,7 +69,7 @@ test('the page’s URL may name peers, and each attempt says what became of it',
 })
 
 test('a gateway that takes connections and says nothing leaves the page honest', async ({ page, gateways }) => {
-  const gateway = await gateways.start({ directory: join(gateways.folder(), 'data'), isPractice: true })
+  const gateway = await gateways.start({ directory: join(gateways.folder(), 'data'), isPractice: true, flags: WEBSOCKETS_ALONE })
   await page.routeWebSocket(/.*/, () => {}) // opens, and stays silent
   await page.goto(gateway.url)
   await expect(statusOf(page)).toHaveText('Offline')
