@@ -122,7 +122,7 @@ test('bytes are kept under their CID, given back as a copy, and nobody is asked 
 /** Its copy is none, as that of a Node.js `Buffer`. */
 class ViewedBytes extends Uint8Array {
   override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
-    return this.subarray(start, end) as Uint8Array<ArrayBuffer>
+    return this.subarray(start, end)
   }
 }
 
