@@ -69,7 +69,11 @@ test('the page’s URL may name peers, and each attempt says what became of it',
 })
 
 test('a gateway that takes connections and says nothing leaves the page honest', async ({ page, gateways }) => {
-  const gateway = await gateways.start({ directory: join(gateways.folder(), 'data'), isPractice: true, flags: WEBSOCKETS_ALONE })
+  const gateway = await gateways.start({
+    directory: join(gateways.folder(), 'data'),
+    isPractice: true,
+    flags: WEBSOCKETS_ALONE,
+  })
   await page.routeWebSocket(/.*/, () => {}) // opens, and stays silent
   await page.goto(gateway.url)
   await expect(statusOf(page)).toHaveText('Offline')
