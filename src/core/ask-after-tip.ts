@@ -33,7 +33,7 @@ export function askAfterTip(
 
 /** The last that it delivered; not where that was one range of many, and our chain has gone on with others. */
 function joinOf({ chain, tree }: AskOptions, { delivered }: SyncPeer): Root | undefined {
-  if (delivered === undefined || chain.checkpoints === undefined) return delivered
+  if (delivered === undefined || (chain.checkpoints ?? []).length === 0) return delivered
   const { height } = tree.summary(delivered) ?? tree.tip
   return tree.summary(height)?.root === delivered && height < tree.tip.height ? undefined : delivered
 }

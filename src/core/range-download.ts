@@ -1,5 +1,5 @@
 import type { BatchQueue } from './batch-queue.ts'
-import type { Chain, Checkpoint, HeaderSummary, HeaderTree } from './chain.ts'
+import type { BatchInspection, Chain, Checkpoint, HeaderSummary, HeaderTree } from './chain.ts'
 import type { PeerId, Root } from './ids.ts'
 import * as limits from './limits.ts'
 import type { Headers } from './message.ts'
@@ -33,6 +33,8 @@ export class RangeDownload {
   readonly #held = new Map<Root, { readonly peer: PeerId; readonly parts: readonly Uint8Array[] }>()
   /** Peers that do not have the range that ends at this height; bounded by maxPeers. */
   readonly #lacking = new Map<PeerId, { readonly height: number; readonly untilMs: number }>()
+  /** What the batch ends in that we start with. */
+  #startBatch: Root | undefined
   /** Ranges of a back-fill in a row that broke a rule. */
   #failureCount = 0
   /** When a range is slow or a peer may be asked again, of what is still ahead. */
@@ -81,13 +83,15 @@ export class RangeDownload {
   }
 
   /** Headers with this parent follow the checkpoint that we start above, or did. */
-  followsStart(peer: SyncPeer, parent: Root): boolean {
+  followsStart(peer: SyncPeer, { parent, last }: BatchInspection): boolean {
     const { tree } = this.#options
     if (!this.isStart(parent)) return false
     if (tree.gap !== undefined) return true
     const start = this.startFor(peer)
-    if (start !== undefined) tree.startAbove(start)
-    return start !== undefined
+    if (start === undefined) return false
+    tree.startAbove(start)
+    this.#startBatch = last
+    return true
   }
 
   /** A range of a back-fill was verified. Those that break a rule again and again say that the checkpoint is wrong. */
@@ -125,21 +129,20 @@ export class RangeDownload {
       : Math.min(countMax, to.height - height + Math.min(height, 1))
   }
 
-  /** Hands on what is next, and asks every peer that has more and owes nothing. Changes nothing when nothing is due. */
+  /** Hands on what is next, and asks every peer that answers and owes nothing. Changes nothing when nothing is due. */
   schedule(nowMs: number): void {
     this.#wakeMs = undefined
     if (this.#checkpoints.length === 1) return
+    // It is not known yet which ranges are wanted.
+    if (this.#startBatch !== undefined && this.#options.queue.holdsLast(this.#startBatch)) return
     const index = this.#frontierIndex()
-    if (index === -1) this.stop()
-    if (index === -1) return
+    if (index === -1) return this.stop()
     this.#feed(index)
     const { height } = this.#low
-    const isBackfill = this.#options.tree.gap !== undefined
     for (const [peer, { range }] of this.#attempts) if (range.to.height <= height) this.#attempts.delete(peer)
     for (const peer of this.#options.peers.values()) {
       const isFree = peer.servesHeaders && peer.headersRequest === undefined
-      const isUseful = isBackfill ? peer.hasAnswered : peer.hasMore
-      if (isFree && isUseful && nowMs >= peer.stalledUntilMs) this.#ask(peer, index, nowMs)
+      if (isFree && peer.hasAnswered && nowMs >= peer.stalledUntilMs) this.#ask(peer, index, nowMs)
     }
     for (const attempt of this.#attempts.values()) this.#wakeAt(slowAtMs(attempt), nowMs)
     for (const { untilMs } of this.#lacking.values()) this.#wakeAt(untilMs, nowMs)

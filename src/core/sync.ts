@@ -2,7 +2,7 @@ import { AncestorWalk } from './ancestor-walk.ts'
 import { Announcer } from './announcer.ts'
 import { takeAnnouncement } from './announcement.ts'
 import { askAfterTip, type AskOptions } from './ask-after-tip.ts'
-import type { Head, HeaderTree } from './chain.ts'
+import type { BatchInspection, Head, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
 import { elect, isFetching, isLevelWith } from './election.ts'
 import type { StoreOpened } from './event.ts'
@@ -221,10 +221,11 @@ export class HeaderSync {
 
   #rangeDelivered(peer: SyncPeer, args: { headers: Uint8Array; from: Root; now: Instant }): void {
     const { headers, from, now } = args
-    const { parent, last, count, lastHasWork } = this.#tree.inspect(headers)
+    const inspection = this.#tree.inspect(headers)
+    const { parent, last, count, lastHasWork } = inspection
     if (!lastHasWork) {
       this.#misbehaved(peer, 'invalid-header', `expected proof of work, got header ${last} without`, now)
-    } else if (!this.#follows(peer, parent)) {
+    } else if (!this.#follows(peer, inspection)) {
       if (parent === from) this.#setAside(peer, undefined, now)
       else this.#misbehaved(peer, 'unlinked-headers', `expected headers after ${from}, got some after ${parent}`, now)
     } else if (this.#tree.has(last)) {
@@ -236,9 +237,10 @@ export class HeaderSync {
   }
 
   /** It can be verified, now or after what waits. */
-  #follows(peer: SyncPeer, parent: Root): boolean {
+  #follows(peer: SyncPeer, inspection: BatchInspection): boolean {
+    const { parent } = inspection
     if (this.verification.queue.lastRangeRoot(peer.peer) === parent || this.#tree.has(parent)) return true
-    return this.#ranges.followsStart(peer, parent)
+    return this.#ranges.followsStart(peer, inspection)
   }
 
   #ancestorsAnswered(peer: SyncPeer, message: Ancestors, now: Instant): void {

@@ -12,7 +12,7 @@ import type { ScenarioContext } from './scenario-events.ts'
 import { parseEvents, WALL_CLOCK_AHEAD } from './scenario-events.ts'
 import type { ScenarioLine, ScenarioStep } from './scenario-file.ts'
 import { parseScenario, quote, refuse, ScenarioError, withOutput } from './scenario-file.ts'
-import { SCENARIO_UNIX_MS, ScenarioHeaders } from './scenario-headers.ts'
+import { type NamedHeader, SCENARIO_UNIX_MS, ScenarioHeaders } from './scenario-headers.ts'
 import { ScenarioRequests } from './scenario-requests.ts'
 import { ScenarioWords, wholeNumber } from './scenario-words.ts'
 
@@ -56,17 +56,23 @@ class ScenarioRun {
     let ownPeer = 'me'
     let maxPeers = 16
     let peers: readonly string[] = []
+    let checkpoints: readonly NamedHeader[] = []
     for (const line of settings) {
       const [setting, ...values] = line.words
       if (setting === 'headers') headers.declare(line)
       else if (setting === 'branches') headers.declareBranches(line)
       else if (setting === 'blocks') blocks.declare(line)
       else if (setting === 'peers') peers = values
+      else if (setting === 'checkpoints') checkpoints = headers.list(line, values[0] ?? '')
       else if (setting === 'own') ownPeer = values[0] ?? refuse(line, 'expected our own peer id, got nothing')
       else if (setting === 'max-peers') maxPeers = wholeNumber(line, values[0])
-      else refuse(line, `expected one of peers, own, max-peers, headers, branches, blocks, at, got ${quote(setting)}`)
+      else
+        refuse(
+          line,
+          `expected one of peers, own, max-peers, checkpoints, headers, branches, blocks, at, got ${quote(setting)}`,
+        )
     }
-    const { chain } = headers
+    const chain = { ...headers.chain, checkpoints }
     const cidOf = blocks.isEmpty ? undefined : toyCidOf
     const core = createLightNodeCore({
       chain,

@@ -31,7 +31,7 @@ test.each([
   ],
   [
     `${WHY}\nfriends alice`,
-    'x.txt:3: expected one of peers, own, max-peers, headers, branches, blocks, at, got "friends"',
+    'x.txt:3: expected one of peers, own, max-peers, checkpoints, headers, branches, blocks, at, got "friends"',
   ],
   [`${WHY}at 1 network-online\npeers alice`, 'x.txt:3: expected one of at, until, asleep-until, got "peers"'],
   [`${WHY}headers a = genesis`, 'x.txt:2: expected headers NAME = PARENT + COUNT, got "headers a = genesis"'],

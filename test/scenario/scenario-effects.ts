@@ -2,7 +2,7 @@
 import type { Effect, WantFailed } from '../../src/core/effect.ts'
 import type { OutgoingExchange, WantEntry } from '../../src/core/exchange/exchange-message.ts'
 import type { Cid, Root } from '../../src/core/ids.ts'
-import type { ClaimedHead, SyncMessage } from '../../src/core/message.ts'
+import type { ClaimedHead, GetHeaders, SyncMessage } from '../../src/core/message.ts'
 import type { ScenarioBlocks } from './scenario-blocks.ts'
 import type { ScenarioHeaders } from './scenario-headers.ts'
 
@@ -133,12 +133,16 @@ function formatMessage(message: SyncMessage, headers: ScenarioHeaders): string {
       return `ancestors ${message.request} ${headers.namesIn(message.headers)} answered=${answered} unknown=${unknown}`
     }
     case 'get-headers':
-      return `get-headers ${message.request} locator=${shortList(message.locator, headers)} count=${message.countMax}`
+      return `get-headers ${message.request} locator=${shortList(message.locator, headers)}${stopOf(message, headers)} count=${message.countMax}`
     case 'get-ancestors': {
       const [roots, known] = [message.roots, message.known].map((list) => shortList(list, headers))
       return `get-ancestors ${message.request} roots=${roots} known=${known} count=${message.countMax}`
     }
   }
+}
+
+function stopOf({ stop }: GetHeaders, headers: ScenarioHeaders): string {
+  return stop === undefined ? '' : ` stop=${headers.nameOf(stop)}`
 }
 
 const SHOWN_MAX = 4

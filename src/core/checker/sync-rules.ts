@@ -17,6 +17,8 @@ const ASK_GRACE_MS = 60_000
 interface Asked {
   readonly request: RequestId
   readonly connection: ConnectionId
+  /** Of a get-headers up to a given end: what more there is up to there says nothing of the peer's tip. */
+  readonly hasStop: boolean
   /** Of a get-ancestors. */
   readonly roots: ReadonlySet<Root>
   deadlineMs: number
@@ -88,9 +90,11 @@ export class SyncRules {
     const inFlight = peer === undefined ? undefined : this.peers.get(peer)?.inFlight
     if (inFlight === undefined) return
     for (const kind of KINDS) {
-      if (inFlight[kind]?.request !== message.request) continue
+      const asked = inFlight[kind]
+      if (asked?.request !== message.request) continue
       inFlight[kind] = undefined
-      if (message.type === 'headers' && message.hasMore && message.headers.length > 0) this.deliveredMore = peer
+      if (message.type === 'headers' && !asked.hasStop && message.hasMore && message.headers.length > 0)
+        this.deliveredMore = peer
     }
   }
 
@@ -175,7 +179,15 @@ export class SyncRules {
       broken('S3', `${message.type} ${message.request} to ${id} while ${before.request} is in flight`)
     const deadlineMs = nowMs + (message.type === 'ping' ? limits.PROBE_TIMEOUT_MS : limits.REQUEST_TIMEOUT_MS)
     const roots = message.type === 'get-ancestors' ? new Set(message.roots) : NO_ROOTS
-    peer.inFlight[message.type] = { request: message.request, connection, roots, deadlineMs, isStallTold: false }
+    const hasStop = message.type === 'get-headers' && message.stop !== undefined
+    peer.inFlight[message.type] = {
+      request: message.request,
+      connection,
+      hasStop,
+      roots,
+      deadlineMs,
+      isStallTold: false,
+    }
     if (message.type !== 'get-headers') return
     if (before !== undefined) peer.gaveUpMs = nowMs
     peer.lastAskedMs = nowMs
