@@ -160,7 +160,7 @@ test('frozen for a while: thawed, back in sync, on every road', async ({ roads, 
   }
 })
 
-test('a gateway is killed, and starts again on the same port: noticed, and back in sync, on every road', async ({
+test('a gateway is killed and starts again on the same port, a tab crashes: noticed, and back in sync, on every road', async ({
   roads,
 }) => {
   const peer = await roads.peer({ port: await freePort() })
@@ -170,11 +170,15 @@ test('a gateway is killed, and starts again on the same port: noticed, and back 
   await startTab(alice, { peers: [addressOver('/ws/', peer.addresses)], transports })
   await startTab(bob, { peers: [await webRtcAddressOf(alice)], transports })
   await untilReadyOver(bob, 'webrtc')
+  const gone = `gone ${await peerIdOf(alice)}`
   const debug = await alice.context().newCDPSession(alice)
   // Nothing comes back from what has crashed.
   debug.send('Page.crash').catch(() => {})
+  const crashNoticed = timed([{ road: 'webrtc', page: bob }], (page) =>
+    page.waitForFunction((told) => window.peerEvents.includes(told), gone),
+  )
   await peer.kill()
-  console.log(`kill noticed: ${await timed([...tabs, { road: 'webrtc', page: bob }], untilAlone)}`)
+  console.log(`kill noticed: ${await timed(tabs, untilAlone)}`)
   const startedMs = Date.now()
   const again = await roads.restart(peer)
   // Nobody dials TCP from a tab: it takes any port.
@@ -184,6 +188,7 @@ test('a gateway is killed, and starts again on the same port: noticed, and back 
   again.submit(PEER_HEIGHT + 1)
   const inSync = await timed(tabs, (page) => untilHeight(page, PEER_HEIGHT + 1))
   console.log(`back in sync after the restart, which took ${Date.now() - startedMs} ms in all: ${inSync}`)
+  console.log(`crash of a tab noticed: ${await crashNoticed}`)
 })
 
 test('a certificate is changed under an open session: the tab is back in sync by the address it has', async ({
