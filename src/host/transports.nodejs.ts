@@ -7,6 +7,7 @@ import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import type { CertificateStorage } from './certificate-rotation.nodejs.ts'
 import { webRtcDirectRoad, webRtcRoad, webTransportRoad, type RoadParts, type RtcConfiguration } from './lazy-roads.ts'
+import { joinedWebSockets } from './joined-websockets.ts'
 import { lazyTransport, type LazyRoad } from './lazy-transport.ts'
 import type { Libp2pComponents, Libp2pTransports } from './libp2p-core.ts'
 import { relayTransport } from './relay-transport.ts'
@@ -136,7 +137,7 @@ export function relayServer(): (components: Libp2pComponents) => CircuitRelaySer
 }
 
 function sharedWebSockets(options: NodejsTransportsOptions): Libp2pTransports[number] {
-  const makeWebSockets = webSockets()
+  const makeWebSockets = joinedWebSockets(webSockets())
   return (components) => {
     const transport: Transport = makeWebSockets(components)
     const createListener = transport.createListener.bind(transport)

@@ -9,6 +9,7 @@ import {
 import { AbstractMultiaddrConnection, type SendResult } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import { joinPieces } from './join-pieces.ts'
 import type { Libp2pComponents, Libp2pTransports } from './libp2p-core.ts'
 
 /** Sent and not yet on its way, before whoever sends is told to wait; as the library has it. */
@@ -106,7 +107,8 @@ class WebSocketConnection extends AbstractMultiaddrConnection {
   }
 
   sendData(data: Uint8ArrayList): SendResult {
-    for (const chunk of data) this.#socket.send(chunk as Uint8Array<ArrayBuffer>)
+    // A message is an event for whoever reads it: the length, bytes and tag of a sealed frame are one.
+    for (const chunk of joinPieces(data)) this.#socket.send(chunk as Uint8Array<ArrayBuffer>)
     const canSendMore = this.#socket.bufferedAmount < BUFFERED_BYTES_MAX
     if (!canSendMore) this.#poll ??= setInterval(() => this.#tellDrained(), POLL_MS)
     return { sentBytes: data.byteLength, canSendMore }

@@ -8,7 +8,15 @@ import { figure, median, medians, type Figure } from './exchange/figures.ts'
 import { HEADER_COUNT, withGateway } from './headers/made-once.ts'
 import { report, ROUNDS } from './headers/rounds.ts'
 import { inNewProcess } from './headers/new-process.ts'
-import { memoryBytes, newVisitor, restartTab, serveRawPage, syncTab, withChromium } from './headers/tab.ts'
+import {
+  memoryBytes,
+  newVisitor,
+  restartTab,
+  serveRawPage,
+  syncTab,
+  watchMainThread,
+  withChromium,
+} from './headers/tab.ts'
 
 const HEADER_BYTES = 80
 const TOTAL_BYTES: number = HEADER_COUNT * HEADER_BYTES
@@ -43,7 +51,9 @@ async function measure(
 ): Promise<Record<string, number>> {
   const visitor = await newVisitor(browser)
   const page = await visitor.newPage()
+  const syncThread = await watchMainThread(page)
   const sync = await syncTab(page, url, HEADER_COUNT)
+  const syncThreadMs = await syncThread()
   transport = sync.transport
   const heldBytes = await memoryBytes(page)
   const restart = await restartTab(page, HEADER_COUNT - 1)
@@ -52,17 +62,21 @@ async function measure(
 
   const other = await newVisitor(browser)
   const raw = await other.newPage()
+  const rawThread = await watchMainThread(raw)
   await raw.goto(rawUrl)
   await raw.waitForFunction(() => 'readRaw' in window)
   const address =
     addresses.find((each) => each.includes(transport === 'webtransport' ? '/webtransport/' : '/ws/')) ?? ''
   const rawMs = await raw.evaluate(([to, bytes]) => window.readRaw(to, bytes), [address, TOTAL_BYTES] as const)
+  const rawThreadMs = await rawThread()
   const emptyBytes = await memoryBytes(raw)
   await other.close()
   return {
     'stored ms': sync.storedMs,
     'raw stream ms': rawMs,
     times: sync.storedMs / rawMs,
+    'its main thread, ms': syncThreadMs,
+    'that of the raw stream, ms': rawThreadMs,
     'longest task ms': sync.longestTaskMs,
     'slowest click ms': sync.slowestClickMs,
     'shown ms': restart.shownMs,
@@ -86,7 +100,10 @@ function held(name: string, of: string, unit: string, atMost: number, beside: re
 
 report('tab', [
   held(`gateway to tab over ${transport}`, 'stored ms', 'ms', SYNC_MS_MAX, ['raw stream ms']),
-  held('… beside a raw stream', 'times', 'times as long', RAW_TIMES_MAX),
+  held('… beside a raw stream', 'times', 'times as long', RAW_TIMES_MAX, [
+    'its main thread, ms',
+    'that of the raw stream, ms',
+  ]),
   held('… longest task', 'longest task ms', 'ms', TASK_MS_MAX),
   held('… slowest of 20 clicks', 'slowest click ms', 'ms', CLICK_MS_MAX),
   held('restart in a tab', 'shown ms', 'ms', SHOWN_MS_MAX, ['verified again ms']),

@@ -118,6 +118,16 @@ export async function restartTab(
   }, height)
 }
 
+/** To be called before the page loads. The function gives the processor time of its main thread since then, in milliseconds. */
+export async function watchMainThread(page: Page): Promise<() => Promise<number>> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
+  return async () => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return 1_000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN)
+  }
+}
+
 /** Bytes that the page's JavaScript holds, array buffers too, when garbage is collected. */
 export async function memoryBytes(page: Page): Promise<number> {
   const session = await page.context().newCDPSession(page)
