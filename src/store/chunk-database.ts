@@ -5,7 +5,7 @@ import type { StoreErrorCode, StoreOptions, StoreWrite } from './store.ts'
 import { StoreError } from './store.ts'
 
 /** DESIGN, "Stores": a record a chunk; a record a header would take 98 s for what takes one. */
-const HEADERS_PER_CHUNK = 2_016
+export const HEADERS_PER_CHUNK = 2_016
 
 interface State {
   readonly chain: string

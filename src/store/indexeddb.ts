@@ -1,5 +1,12 @@
 import type { ChunkDatabase } from './chunk-database.ts'
-import { loadState, openChunkDatabase, readHeaders, toStoreError, writeHeaders } from './chunk-database.ts'
+import {
+  HEADERS_PER_CHUNK,
+  loadState,
+  openChunkDatabase,
+  readHeaders,
+  toStoreError,
+  writeHeaders,
+} from './chunk-database.ts'
 import type { HeaderStore, OpenedStore, StoreErrorCode, StoreOptions, StoreWrite } from './store.ts'
 import { StoreError } from './store.ts'
 import { holdWebLock } from './web-lock.ts'
@@ -23,6 +30,14 @@ type Access =
   | { readonly mode: 'writer'; readonly release: () => Promise<void> }
   | { readonly mode: 'lost'; readonly reason: string }
 
+/**
+ * A commit takes a millisecond or two of the main thread, whatever is in it: while a sync writes, so long passes between two
+ * that what comes meanwhile is one. Neither a block or two nor as much as is written at once waits.
+ */
+const COMMIT_INTERVAL_MS = 80
+const GATHERED_HEADERS_MIN = 256
+const GATHERED_HEADERS_MAX: number = 8 * HEADERS_PER_CHUNK
+
 const NO_WEB_LOCKS = 'this page has no Web Locks (they need https or localhost), so headers are read but not kept'
 const OTHER_TAB = 'another tab of this page keeps the headers; this one follows in memory'
 const DATABASE_GONE = 'the database was deleted or closed by the browser or another tab'
@@ -37,6 +52,7 @@ class IndexedDbStore implements HeaderStore {
   /** Aborted when the lock is no longer waited for. */
   #waiting = new AbortController()
   #sizeBytes = 0
+  #committedMs = -Infinity
   #onWritable: ((opened: OpenedStore) => void) | undefined
   /** Became writable before anybody asked to be told. */
   #untold: OpenedStore | undefined
@@ -82,14 +98,25 @@ class IndexedDbStore implements HeaderStore {
   }
 
   async write(writes: readonly StoreWrite[]): Promise<void> {
+    await this.#gather(writes)
     const database = this.#openDatabase('write-failed')
     if (this.#access.mode === 'reader') throw new StoreError('locked', this.#access.reason)
     try {
       const headerCount = await writeHeaders({ database, options: this.#options, writes })
       this.#sizeBytes = headerCount * this.#options.headerSizeBytes
+      this.#committedMs = performance.now()
     } catch (error) {
       throw error instanceof RangeError ? error : toStoreError('write-failed', error)
     }
+  }
+
+  /** A hidden tab's timers are held back for a second and more: there nothing waits. */
+  async #gather(writes: readonly StoreWrite[]): Promise<void> {
+    const headerCount = writes.reduce((sum, { append }) => sum + append.length, 0) / this.#options.headerSizeBytes
+    const waitMs = this.#committedMs + COMMIT_INTERVAL_MS - performance.now()
+    const isHidden = typeof document !== 'undefined' && document.hidden
+    if (headerCount < GATHERED_HEADERS_MIN || headerCount >= GATHERED_HEADERS_MAX || waitMs <= 0 || isHidden) return
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
   }
 
   onWritable(callback: (opened: OpenedStore) => void): void {
