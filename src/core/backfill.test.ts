@@ -190,6 +190,15 @@ function mineGenesis(): Uint8Array {
   return chain.createTree().range({ fromHeight: 0, count: 1 })
 }
 
+test('what a peer announces below the gap is not taken in', () => {
+  const world = new World({ chain: checkpointed })
+  const remote = world.join('a', head)
+  remote.send(answer(ask(remote), tree))
+  remote.received()
+  remote.announce(mine({ count: 3, salt: 5 }))
+  expect([world.core.view().verifiedHeight, remote.isReady]).toEqual([0, true])
+})
+
 test('a lie in the back-fill is a strike, and the range comes from another peer', () => {
   const world = new World({ chain: checkpointed })
   const [a, liar] = [world.join('a', head), world.join('liar', head)]

@@ -157,6 +157,21 @@ test('a peer that does not have a range is asked for lower ones, and is struck f
   expect(world.warnings()).toEqual([])
 })
 
+test('a range that ends elsewhere than in the checkpoint is not held, and struck for nothing', () => {
+  const fork = mine({ count: 150, parent: headers.slice(99 * SIZE, 100 * SIZE), salt: 6, firstTime: FIRST_TIME + 100 })
+  const forked = treeOf(new Uint8Array([...headers.subarray(0, 100 * SIZE), ...fork]))
+  const world = createWorld()
+  const [a, b] = join(world, ['a', 'b'])
+  if (a === undefined || b === undefined) fail('two')
+  const frontier = ask(a)
+  b.send({ ...answer(ask(b), forked), head } as SyncMessage)
+  a.send(answer(frontier, tree))
+  expect(world.height).toBe(100)
+  a.serve(tree)
+  expect(world.core.tree.tip.root).toBe(tree.tip.root)
+  expect(world.warnings()).toEqual([])
+})
+
 test('a peer that says itself that it ends below a range is not asked for it', () => {
   const world = createWorld()
   const short = treeOf(headers.subarray(0, 150 * SIZE))

@@ -140,9 +140,14 @@ export class RangeDownload {
     this.#feed(index)
     const { height } = this.#low
     for (const [peer, { range }] of this.#attempts) if (range.to.height <= height) this.#attempts.delete(peer)
+    let isAllAsked = false
     for (const peer of this.#options.peers.values()) {
       const isFree = peer.servesHeaders && peer.headersRequest === undefined
-      if (isFree && peer.hasAnswered && nowMs >= peer.stalledUntilMs) this.#ask(peer, index, nowMs)
+      if (!isFree || !peer.hasAnswered || nowMs < peer.stalledUntilMs) continue
+      const attempt = this.#attempts.get(peer.peer) ?? (isAllAsked ? undefined : this.#begin(peer, index, nowMs))
+      if (attempt !== undefined) this.#ask(peer, attempt, nowMs)
+      // Where nothing is left for one that has everything, hundreds of others need not be looked at.
+      else if (!this.#lacking.has(peer.peer) && peer.claimed.height >= this.#lastHeight) isAllAsked = true
     }
     for (const attempt of this.#attempts.values()) this.#wakeAt(slowAtMs(attempt), nowMs)
     for (const { untilMs } of this.#lacking.values()) this.#wakeAt(untilMs, nowMs)
@@ -203,9 +208,11 @@ export class RangeDownload {
     }
   }
 
-  #ask(peer: SyncPeer, frontier: number, nowMs: number): void {
-    const attempt = this.#attempts.get(peer.peer) ?? this.#begin(peer, frontier, nowMs)
-    if (attempt === undefined) return
+  get #lastHeight(): number {
+    return this.#checkpoints.at(-1)?.height ?? 0
+  }
+
+  #ask(peer: SyncPeer, attempt: RangeAttempt, nowMs: number): void {
     const { tree, requests, queue } = this.#options
     const isFrontier = attempt.kind === 'frontier'
     if (isFrontier && queue.countOf(peer.peer, 'range') >= limits.QUEUED_BATCHES_MAX) return

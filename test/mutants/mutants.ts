@@ -133,8 +133,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SYNC,
-        search: `    peer.hasMore = false\n    peer.stalledUntilMs = untilMs ?? now.monotonicMs + limits.STALL_COOLDOWN_MS\n`,
-        replacement: `    peer.stalledUntilMs = untilMs ?? now.monotonicMs\n`,
+        search: `    peer.hasMore = false\n    this.#ranges.release(peer.peer)\n    peer.stalledUntilMs = untilMs ?? now.monotonicMs + limits.STALL_COOLDOWN_MS\n`,
+        replacement: `    this.#ranges.release(peer.peer)\n    peer.stalledUntilMs = untilMs ?? now.monotonicMs\n`,
       },
     ],
     suites: SYNC_TESTS,
@@ -145,7 +145,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: SYNC,
-        search: `peer.hasMore = message.hasMore && headerCount > 0`,
+        search: `peer.hasMore = hasMore && headerCount > 0`,
         replacement: `peer.hasMore = message.head.work > this.#tree.tip.work`,
       },
     ],
@@ -264,6 +264,42 @@ export const MUTANTS: readonly Mutant[] = [
     incident: 'rule: a slow network is no misbehaviour',
     edits: [{ file: SYNC, search: `if (peer.abandonedCount > 0) peer.abandonedCount -= 1\n    else`, replacement: `` }],
     suites: SYNC_TESTS,
+  },
+  {
+    name: 'range-held-without-its-end',
+    incident: 'rule: a range is held for its ends',
+    edits: [
+      {
+        file: 'src/core/range-download.ts',
+        search: `if (last === range.to.root && attempt.height === range.to.height)`,
+        replacement: `if (attempt.height === range.to.height)`,
+      },
+    ],
+    suites: ['src/core/range-download.test.ts'],
+  },
+  {
+    name: 'slow-range-waited-for',
+    incident: 'rule: a stalled range goes to another',
+    edits: [
+      {
+        file: 'src/core/range-download.ts',
+        search: `const isSlow = second === undefined && nowMs >= slowAtMs(only)`,
+        replacement: `const isSlow = false`,
+      },
+    ],
+    suites: ['src/core/range-download.test.ts'],
+  },
+  {
+    name: 'gap-open-to-everybody',
+    incident: 'rule: below a gap nothing but the back-fill',
+    edits: [
+      {
+        file: 'src/core/verification.ts',
+        search: `const isBackfill = batch.source.type === 'backfill'`,
+        replacement: `const isBackfill = true`,
+      },
+    ],
+    suites: ['src/core/backfill.test.ts'],
   },
   ...EXCHANGE_MUTANTS,
 ]
