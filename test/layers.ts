@@ -50,10 +50,12 @@ const LAYERS: readonly Layer[] = [
       /^@multiformats\/multiaddr(\/|$)/,
       /^multiformats(\/|$)/,
       /^uint8array(s|list)(\/|$)/,
+      // WebRTC's native part, which @libp2p/webrtc loads in Node.js.
+      /^node-datachannel$/,
     ],
     builtins: 'nodejs-files',
   },
-  { name: 'store', files: STORE, mayImport: [CORE], packages: [/^idb$/], builtins: 'nodejs-files' },
+  { name: 'store', files: STORE, mayImport: [CORE], packages: [], builtins: 'nodejs-files' },
   {
     name: 'driver',
     files: DRIVER,

@@ -1,7 +1,7 @@
 /** Blocks in IndexedDB: the records, and the transactions on them. Who may write is decided in `block-store-indexeddb.ts`. */
-import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb'
 import type { Root } from '../core/ids.ts'
 import { checkRoom, isOutlineKey } from './block-rows.ts'
+import { abortTransaction, commitOf, openDatabase, resultOf } from './database.ts'
 import { StoreError } from './store.ts'
 
 /** Reads that wait to be written down as use; a tab that is killed forgets them, which changes only what gives way. */
@@ -24,26 +24,17 @@ interface State {
 
 type Totals = { -readonly [Name in keyof State]: State[Name] }
 
-/** Bytes apart from their entries: when a block was used last changes often, and a record is written whole. */
-interface Schema extends DBSchema {
-  entries: { key: string; value: Entry; indexes: { used: number; pins: Root } }
-  contents: { key: string; value: Uint8Array }
-  /** One record, under 'state'; none before the first write. */
-  state: { key: string; value: State }
-}
-
-const STORES = ['entries', 'contents', 'state'] as const
-type Writing = IDBPTransaction<Schema, typeof STORES, 'readwrite'>
+const STORES = ['entries', 'contents', 'state']
 
 export class BlockRecords {
-  readonly #database: IDBPDatabase<Schema>
+  readonly #database: IDBDatabase
   readonly #chain: string
   readonly #sizeBytesMax: number
   /** Keys that were read, used longest ago first. Bounded by `UNWRITTEN_USES_MAX`. */
   #unwrittenUses = new Set<string>()
   #state: State
 
-  private constructor(database: IDBPDatabase<Schema>, options: { chain: string; sizeBytesMax: number }) {
+  private constructor(database: IDBDatabase, options: { chain: string; sizeBytesMax: number }) {
     this.#database = database
     this.#chain = options.chain
     this.#sizeBytesMax = options.sizeBytesMax
@@ -58,19 +49,21 @@ export class BlockRecords {
     readonly onGone: () => void
   }): Promise<BlockRecords> {
     const { name, chain, onGone } = args
-    const database = await openDB<Schema>(name, 1, {
-      upgrade(created) {
+    const database = await openDatabase({
+      name,
+      create(created) {
+        // Bytes apart from their entries: when a block was used last changes often, and a record is written whole.
         const entries = created.createObjectStore('entries')
         entries.createIndex('used', 'used')
         entries.createIndex('pins', 'pins', { multiEntry: true })
         created.createObjectStore('contents')
+        // One record, under 'state'; none before the first write.
         created.createObjectStore('state')
       },
-      blocking: onGone,
-      terminated: onGone,
+      onGone,
     })
     const records = new BlockRecords(database, args)
-    const state = await database.get('state', 'state')
+    const state = await stateIn(database.transaction('state'))
     if (state !== undefined && state.chain !== chain) {
       database.close()
       throw new StoreError('wrong-chain', `expected blocks of ${chain}, got those of ${state.chain}`)
@@ -88,8 +81,8 @@ export class BlockRecords {
   }
 
   async sizes(keys: readonly string[]): Promise<(number | undefined)[]> {
-    const entries = this.#database.transaction('entries').store
-    return (await Promise.all(keys.map((key) => entries.get(key)))).map((entry) => entry?.sizeBytes)
+    const entries = this.#database.transaction('entries').objectStore('entries')
+    return (await Promise.all(keys.map((key) => entryIn(entries, key)))).map((entry) => entry?.sizeBytes)
   }
 
   /** `isUse` is false where nothing may be written. */
@@ -102,11 +95,11 @@ export class BlockRecords {
     const transaction = this.#database.transaction(['entries', 'contents'])
     const [entries, contents] = [transaction.objectStore('entries'), transaction.objectStore('contents')]
     let sizeBytes = 0
-    const found = await Promise.all(keys.map((key) => entries.get(key)))
+    const found = await Promise.all(keys.map((key) => entryIn(entries, key)))
     const tooFar = found.findIndex((entry, index) => (sizeBytes += entry?.sizeBytes ?? 0) > bytesMax && index > 0)
     const read = tooFar === -1 ? found : found.slice(0, tooFar)
     const blocks = await Promise.all(
-      read.map(async (entry, index) => (entry === undefined ? undefined : contents.get(keys[index] ?? ''))),
+      read.map(async (entry, index) => (entry === undefined ? undefined : contentIn(contents, keys[index] ?? ''))),
     )
     if (isUse) await this.#use(keys.filter((_, index) => read[index]?.used !== undefined))
     return blocks
@@ -117,7 +110,7 @@ export class BlockRecords {
     const { rows, pin } = args
     await this.#change(pin === undefined ? 'relaxed' : 'strict', async (transaction, totals) => {
       const [entries, contents] = [transaction.objectStore('entries'), transaction.objectStore('contents')]
-      const before = await Promise.all([...rows.keys()].map((key) => entries.get(key)))
+      const before = await Promise.all([...rows.keys()].map((key) => entryIn(entries, key)))
       let freeBytes = 0
       const puts = [...rows].map(([key, bytes], index) => {
         const old = before[index]
@@ -131,8 +124,8 @@ export class BlockRecords {
       checkRoom(totals.pinnedBytes + freeBytes, this.#sizeBytesMax)
       // A function each: a browser that throws at once is heard of like one that says so later.
       const requests = [
-        ...puts.map(async ({ key, entry }) => entries.put(entry, key)),
-        ...puts.map(async ({ key, bytes }) => contents.put(bytes, key)),
+        ...puts.map(async ({ key, entry }) => resultOf(entries.put(entry, key))),
+        ...puts.map(async ({ key, bytes }) => resultOf(contents.put(bytes, key))),
       ]
       await Promise.all(requests)
       await this.#makeRoom(transaction, totals)
@@ -142,7 +135,7 @@ export class BlockRecords {
   async drop(keys: readonly string[]): Promise<void> {
     await this.#change('relaxed', async (transaction, totals) => {
       for (const key of keys) {
-        const entry = await transaction.objectStore('entries').get(key)
+        const entry = await entryIn(transaction.objectStore('entries'), key)
         if (entry !== undefined) await remove(transaction, key, entry, totals)
       }
     })
@@ -151,14 +144,14 @@ export class BlockRecords {
   async unpin(root: Root): Promise<void> {
     await this.#change('relaxed', async (transaction, totals) => {
       const entries = transaction.objectStore('entries')
-      for (const key of await entries.index('pins').getAllKeys(root)) {
-        const old = await entries.get(key)
+      for (const key of (await resultOf(entries.index('pins').getAllKeys(root))) as string[]) {
+        const old = await entryIn(entries, key)
         if (old === undefined) continue
         forget(key, old, totals)
         const pins = (old.pins ?? []).filter((pin) => pin !== root)
         const entry = toEntry(old.sizeBytes, pins, totals)
         count(key, entry, totals)
-        await entries.put(entry, key)
+        await resultOf(entries.put(entry, key))
       }
     })
   }
@@ -193,40 +186,43 @@ export class BlockRecords {
   /** One transaction: what was read since the last one, and `work`, which awaits nothing else; all of it or nothing. */
   async #change(
     durability: IDBTransactionDurability,
-    work: (transaction: Writing, totals: Totals) => Promise<void>,
+    work: (transaction: IDBTransaction, totals: Totals) => Promise<void>,
   ): Promise<void> {
     const uses = this.#unwrittenUses
     this.#unwrittenUses = new Set()
     const transaction = this.#database.transaction(STORES, 'readwrite', { durability })
-    transaction.done.catch(() => undefined) // told below, or aborted below
+    const committed = commitOf(transaction)
+    committed.catch(() => undefined) // told below, or aborted below
     try {
-      const [entries, state] = [transaction.objectStore('entries'), transaction.objectStore('state')]
-      const totals: Totals = { ...((await state.get('state')) ?? emptyState(this.#chain)) }
-      const used = await Promise.all([...uses].map(async (key) => [key, await entries.get(key)] as const))
+      const entries = transaction.objectStore('entries')
+      const totals: Totals = { ...((await stateIn(transaction)) ?? emptyState(this.#chain)) }
+      const used = await Promise.all([...uses].map(async (key) => [key, await entryIn(entries, key)] as const))
       const requests = used.map(async ([key, entry]) => {
-        if (entry?.used !== undefined) await entries.put({ ...entry, used: totals.nextUse++ }, key)
+        if (entry?.used !== undefined) await resultOf(entries.put({ ...entry, used: totals.nextUse++ }, key))
       })
       await Promise.all(requests)
       await work(transaction, totals)
-      await state.put(totals, 'state')
-      await transaction.done
+      await resultOf(transaction.objectStore('state').put(totals, 'state'))
+      await committed
       this.#state = totals
     } catch (error) {
       // When it is the transaction that failed, it knows why; the requests in it only know that they were aborted.
       const cause = transaction.error ?? error
-      abort(transaction)
+      abortTransaction(transaction)
       const later = this.#unwrittenUses
       this.#unwrittenUses = new Set([...[...uses].filter((key) => !later.has(key)), ...later])
       throw cause
     }
   }
 
-  async #makeRoom(transaction: Writing, totals: Totals): Promise<void> {
+  async #makeRoom(transaction: IDBTransaction, totals: Totals): Promise<void> {
     if (totals.sizeBytes <= this.#sizeBytesMax) return
-    let cursor = await transaction.objectStore('entries').index('used').openCursor()
+    const request = transaction.objectStore('entries').index('used').openCursor()
+    let cursor = await resultOf(request)
     while (cursor !== null && totals.sizeBytes > this.#sizeBytesMax) {
-      await remove(transaction, cursor.primaryKey, cursor.value, totals)
-      cursor = await cursor.continue()
+      await remove(transaction, cursor.primaryKey as string, cursor.value as Entry, totals)
+      cursor.continue()
+      cursor = await resultOf(request)
     }
   }
 }
@@ -235,8 +231,8 @@ function emptyState(chain: string): State {
   return { chain, sizeBytes: 0, pinnedBytes: 0, blockCount: 0, nextUse: 1 }
 }
 
-async function remove(transaction: Writing, key: string, entry: Entry, totals: Totals): Promise<void> {
-  await Promise.all([transaction.objectStore('entries').delete(key), transaction.objectStore('contents').delete(key)])
+async function remove(transaction: IDBTransaction, key: string, entry: Entry, totals: Totals): Promise<void> {
+  await Promise.all(['entries', 'contents'].map((name) => resultOf(transaction.objectStore(name).delete(key))))
   forget(key, entry, totals)
 }
 
@@ -257,10 +253,14 @@ function forget(key: string, { sizeBytes, used }: Entry, totals: Totals): void {
   if (!isOutlineKey(key)) totals.blockCount -= 1
 }
 
-function abort(transaction: { abort(): void }): void {
-  try {
-    transaction.abort()
-  } catch {
-    // It has ended already.
-  }
+function stateIn(transaction: IDBTransaction): Promise<State | undefined> {
+  return resultOf(transaction.objectStore('state').get('state'))
+}
+
+function contentIn(contents: IDBObjectStore, key: string): Promise<Uint8Array | undefined> {
+  return resultOf(contents.get(key))
+}
+
+function entryIn(entries: IDBObjectStore, key: string): Promise<Entry | undefined> {
+  return resultOf(entries.get(key))
 }

@@ -1,6 +1,6 @@
 /** Headers in IndexedDB: the records, and the transactions on them. Who may write is decided in `indexeddb.ts`. */
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import { toCommit } from './commit.ts'
+import { abortTransaction, commitOf, openDatabase, resultOf } from './database.ts'
 import type { StoreErrorCode, StoreOptions, StoreWrite } from './store.ts'
 import { StoreError } from './store.ts'
 
@@ -15,24 +15,17 @@ interface State {
   readonly work: bigint
 }
 
-interface Schema extends DBSchema {
-  /** By index; all of full length but the last. */
-  chunks: { key: number; value: Uint8Array }
-  /** One record, under 'state'; none before the first write. */
-  state: { key: string; value: State }
-}
-
-export type ChunkDatabase = IDBPDatabase<Schema>
-
 /** `onGone` is called when another tab deletes the database or the browser closes it. */
-export function openChunkDatabase(name: string, onGone: () => void): Promise<ChunkDatabase> {
-  return openDB<Schema>(name, 1, {
-    upgrade(database) {
+export function openChunkDatabase(name: string, onGone: () => void): Promise<IDBDatabase> {
+  return openDatabase({
+    name,
+    create(database) {
+      // By index; all of full length but the last.
       database.createObjectStore('chunks')
+      // One record, under 'state'; none before the first write.
       database.createObjectStore('state')
     },
-    blocking: onGone,
-    terminated: onGone,
+    onGone,
   })
 }
 
@@ -41,43 +34,46 @@ export function openChunkDatabase(name: string, onGone: () => void): Promise<Chu
  * which is written down when `isWritable`. Throws `StoreError` when the database is another chain's.
  */
 export async function loadState(args: {
-  readonly database: ChunkDatabase
+  readonly database: IDBDatabase
   readonly options: StoreOptions
   readonly isWritable: boolean
 }): Promise<{ readonly headerCount: number; readonly work: bigint; readonly warnings: readonly string[] }> {
   const { database, options, isWritable } = args
   const transaction = database.transaction(['chunks', 'state'], isWritable ? 'readwrite' : 'readonly')
   const chunks = transaction.objectStore('chunks')
-  const state = (await transaction.objectStore('state').get('state')) ?? emptyState(options)
+  const state = (await stateIn(transaction)) ?? emptyState(options)
   checkChain({ state, options, name: database.name })
-  const keys = await chunks.getAllKeys()
+  const keys = await resultOf(chunks.getAllKeys())
   const firstMissing = keys.findIndex((key, index) => key !== index)
   const usableCount = Math.min(chunkCount(state.headerCount), firstMissing === -1 ? keys.length : firstMissing)
-  const lastSizeBytes = usableCount === 0 ? 0 : ((await chunks.get(usableCount - 1))?.length ?? 0)
+  const lastSizeBytes = usableCount === 0 ? 0 : ((await chunkIn(chunks, usableCount - 1))?.length ?? 0)
   const usableBytes = Math.max(0, usableCount - 1) * HEADERS_PER_CHUNK * state.headerSizeBytes + lastSizeBytes
   const headerCount = Math.min(state.headerCount, Math.floor(usableBytes / state.headerSizeBytes))
   if (headerCount === state.headerCount) return { headerCount, work: state.work, warnings: [] }
   const work = 0n // what it is at least
-  await transaction.objectStore('state').put?.({ ...state, headerCount, work }, 'state')
-  await transaction.done
+  if (isWritable) {
+    const committed = commitOf(transaction)
+    transaction.objectStore('state').put({ ...state, headerCount, work } satisfies State, 'state')
+    await committed
+  }
   const found = `expected ${state.headerCount} headers, found ${headerCount}; the rest is cut off`
   return { headerCount, work, warnings: [`database ${database.name}: ${found}`] }
 }
 
 /** Fewer than `count` at the end. */
 export async function readHeaders(args: {
-  readonly database: ChunkDatabase
+  readonly database: IDBDatabase
   readonly fromHeight: number
   readonly count: number
 }): Promise<Uint8Array> {
   const { database, fromHeight, count } = args
   const transaction = database.transaction(['chunks', 'state'])
-  const state = await transaction.objectStore('state').get('state')
+  const state = await stateIn(transaction)
   const endHeight = Math.min(fromHeight + count, state?.headerCount ?? 0)
   if (state === undefined || endHeight <= fromHeight) return new Uint8Array(0)
   const firstIndex = Math.floor(fromHeight / HEADERS_PER_CHUNK)
   const range = IDBKeyRange.bound(firstIndex, Math.floor((endHeight - 1) / HEADERS_PER_CHUNK))
-  const chunks = await transaction.objectStore('chunks').getAll(range)
+  const chunks = await resultOf(transaction.objectStore('chunks').getAll(range) as IDBRequest<Uint8Array[]>)
   const chunkSizeBytes = HEADERS_PER_CHUNK * state.headerSizeBytes
   const start = (fromHeight - firstIndex * HEADERS_PER_CHUNK) * state.headerSizeBytes
   const end = start + (endHeight - fromHeight) * state.headerSizeBytes
@@ -90,7 +86,7 @@ export async function readHeaders(args: {
 
 /** One transaction; resolves to the header count afterwards. */
 export async function writeHeaders(args: {
-  readonly database: ChunkDatabase
+  readonly database: IDBDatabase
   readonly options: StoreOptions
   readonly writes: readonly StoreWrite[]
 }): Promise<number> {
@@ -98,16 +94,17 @@ export async function writeHeaders(args: {
   // Relaxed: handed to the operating system, not synced. A machine that loses power may lose the last writes,
   // never part of one, and they are fetched anew.
   const transaction = database.transaction(['chunks', 'state'], 'readwrite', { durability: 'relaxed' })
-  transaction.done.catch(() => undefined) // told below, or aborted below
+  const committed = commitOf(transaction)
+  committed.catch(() => undefined) // told below, or aborted below
   try {
     const chunks = transaction.objectStore('chunks')
-    const state = (await transaction.objectStore('state').get('state')) ?? emptyState(options)
+    const state = (await stateIn(transaction)) ?? emptyState(options)
     const { headerCount, headerSizeBytes } = state
     const commit = toCommit({ writes, headerCount, headerSizeBytes })
     if (commit === undefined) return headerCount
     const firstIndex = Math.floor(commit.truncateTo / HEADERS_PER_CHUNK)
     const keptBytes = (commit.truncateTo % HEADERS_PER_CHUNK) * headerSizeBytes
-    const kept = keptBytes === 0 ? undefined : (await chunks.get(firstIndex))?.subarray(0, keptBytes)
+    const kept = keptBytes === 0 ? undefined : (await chunkIn(chunks, firstIndex))?.subarray(0, keptBytes)
     if ((kept?.length ?? 0) !== keptBytes) {
       throw new StoreError('write-failed', `chunk ${firstIndex} is missing or short`)
     }
@@ -117,18 +114,18 @@ export async function writeHeaders(args: {
     for (let at = 0; at < bytes.length; at += chunkSizeBytes, index += 1) {
       // A copy: a view would be stored with the whole buffer behind it. One after the other: a put takes a millisecond or
       // more of the main thread, and eight at once would be one long task.
-      await chunks.put(bytes.slice(at, at + chunkSizeBytes), index)
+      await resultOf(chunks.put(bytes.slice(at, at + chunkSizeBytes), index))
     }
-    const requests: Promise<unknown>[] = [transaction.done]
-    if (index < chunkCount(headerCount)) requests.push(chunks.delete(IDBKeyRange.lowerBound(index)))
+    const requests: Promise<unknown>[] = [committed]
+    if (index < chunkCount(headerCount)) requests.push(resultOf(chunks.delete(IDBKeyRange.lowerBound(index))))
     const after: State = { ...state, headerCount: commit.headerCount, work: commit.work }
-    requests.push(transaction.objectStore('state').put(after, 'state'))
+    requests.push(resultOf(transaction.objectStore('state').put(after, 'state')))
     await Promise.all(requests)
     return commit.headerCount
   } catch (error) {
     // When it is the transaction that failed, it knows why; the requests in it only know that they were aborted.
     const cause = transaction.error ?? error
-    abort(transaction)
+    abortTransaction(transaction)
     throw cause
   }
 }
@@ -169,10 +166,10 @@ function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
-function abort(transaction: { abort(): void }): void {
-  try {
-    transaction.abort()
-  } catch {
-    // It has ended already.
-  }
+function stateIn(transaction: IDBTransaction): Promise<State | undefined> {
+  return resultOf(transaction.objectStore('state').get('state'))
+}
+
+function chunkIn(chunks: IDBObjectStore, index: number): Promise<Uint8Array | undefined> {
+  return resultOf(chunks.get(index))
 }

@@ -1,4 +1,3 @@
-import type { ChunkDatabase } from './chunk-database.ts'
 import {
   HEADERS_PER_CHUNK,
   loadState,
@@ -48,7 +47,7 @@ class IndexedDbStore implements HeaderStore {
   readonly #options: StoreOptions
   readonly #name: string
   #access: Access = { mode: 'closed' }
-  #database: ChunkDatabase | undefined
+  #database: IDBDatabase | undefined
   /** Aborted when the lock is no longer waited for. */
   #waiting = new AbortController()
   #sizeBytes = 0
@@ -166,7 +165,7 @@ class IndexedDbStore implements HeaderStore {
     }
   }
 
-  #openDatabase(code: StoreErrorCode): ChunkDatabase {
+  #openDatabase(code: StoreErrorCode): IDBDatabase {
     if (this.#database !== undefined) return this.#database
     if (this.#access.mode === 'lost') throw new StoreError('lost-lock', this.#access.reason)
     throw new StoreError(code, 'the store is closed')
