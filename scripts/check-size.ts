@@ -15,7 +15,7 @@ const LIBRARY_USE = `
   export { bitcoin, loadCheckpoints } from './dist/bitcoin.js'
 `
 const OTHER_NETWORKS = /^(testnet3|testnet4|signet|regtest)-/
-/** The checker of invariants: loaded with the option `debug` and never else, so it is weighed by itself. */
+/** The checker of invariants: loaded with the option `debug` and never else, so it is weighed by itself; the page never asks for it. */
 const DEBUGGING = /^debugging-/
 
 buildIfNeeded()
