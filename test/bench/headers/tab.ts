@@ -10,8 +10,8 @@ import { CHROMIUM_FLAGS, findChromiumOrExit } from '../../find-chromium.ts'
 
 declare global {
   interface Window {
-    /** Milliseconds of each task that held the main thread for more than 50. */
-    longTaskMs: number[]
+    /** Each task that held the main thread for more than 50 ms. */
+    longTasks: { readonly startMs: number; readonly tookMs: number }[]
     /** From each click to the frame after it. */
     clickMs: number[]
     readRaw(address: string, totalBytes: number): Promise<number>
@@ -42,10 +42,12 @@ export async function withChromium(use: (browser: Browser) => Promise<void>): Pr
 export async function newVisitor(browser: Browser): Promise<BrowserContext> {
   const context = await browser.newContext()
   await context.addInitScript(() => {
-    window.longTaskMs = []
+    window.longTasks = []
     window.clickMs = []
     new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries()) window.longTaskMs.push(duration)
+      for (const { startTime, duration } of list.getEntries()) {
+        window.longTasks.push({ startMs: startTime, tookMs: duration })
+      }
     }).observe({ type: 'longtask', buffered: true })
     addEventListener('click', ({ timeStamp }) => {
       requestAnimationFrame(() => {
@@ -63,7 +65,9 @@ export interface TabSync {
   /** From the beginning of the visit until everything was in IndexedDB. */
   readonly storedMs: number
   readonly transport: string
-  /** 0 when there was none. */
+  /** Of those that began before the first header was verified: the page's own start. 0 when there was none. */
+  readonly longestStartTaskMs: number
+  /** Of the others, likewise. */
   readonly longestTaskMs: number
   readonly slowestClickMs: number
 }
@@ -75,9 +79,12 @@ export async function syncTab(page: Page, url: string, headerCount: number): Pro
   const stored = page.evaluate(async (count) => {
     const lightNode = window.rushlight
     if (lightNode === undefined) throw new Error('expected a light node')
-    return new Promise<number>((resolve) => {
+    let syncStartMs: number | undefined
+    return new Promise<{ readonly storedMs: number; readonly syncStartMs: number }>((resolve) => {
       const look = (): void => {
-        if (lightNode.snapshot().store.headerCount === count) resolve(performance.now())
+        const { progress, store } = lightNode.snapshot()
+        if (progress.verified > 0) syncStartMs ??= performance.now()
+        if (store.headerCount === count) resolve({ storedMs: performance.now(), syncStartMs: syncStartMs ?? 0 })
       }
       lightNode.subscribe(look)
       look()
@@ -87,16 +94,21 @@ export async function syncTab(page: Page, url: string, headerCount: number): Pro
     await page.mouse.click(5, 5)
     await setTimeout(CLICK_EVERY_MS)
   }
-  const storedMs = await stored
-  return page.evaluate((ms) => {
-    const snapshot: Snapshot | undefined = window.rushlight?.snapshot()
-    return {
-      storedMs: ms,
-      transport: snapshot?.peers.find(({ state }) => state === 'ready')?.transport ?? 'none',
-      longestTaskMs: Math.max(0, ...window.longTaskMs),
-      slowestClickMs: Math.max(...window.clickMs),
-    }
-  }, storedMs)
+  return page.evaluate(
+    ({ storedMs, syncStartMs }) => {
+      const snapshot: Snapshot | undefined = window.rushlight?.snapshot()
+      const longest = (isMeant: (startMs: number) => boolean): number =>
+        Math.max(0, ...window.longTasks.flatMap(({ startMs, tookMs }) => (isMeant(startMs) ? [tookMs] : [])))
+      return {
+        storedMs,
+        transport: snapshot?.peers.find(({ state }) => state === 'ready')?.transport ?? 'none',
+        longestStartTaskMs: longest((startMs) => startMs < syncStartMs),
+        longestTaskMs: longest((startMs) => startMs >= syncStartMs),
+        slowestClickMs: Math.max(...window.clickMs),
+      }
+    },
+    await stored,
+  )
 }
 
 /** Milliseconds from the beginning of the visit until the page shows this height, with what trust, and until it is verified again. */
