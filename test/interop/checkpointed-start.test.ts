@@ -52,9 +52,11 @@ test(
     const lightNode = await start({})
     const seen: { readonly trust: string; readonly height: number }[] = []
     const refused: unknown[] = []
+    const imported: ReturnType<typeof importHeaders>[] = []
     lightNode.addEventListener('head', ({ detail: { trust, height } }) => {
       if (trust === 'checkpoint' && !seen.some((head) => head.trust === trust)) {
         lightNode.getHeader(1).catch((error: unknown) => refused.push(error))
+        imported.push(importHeaders(lightNode, headers))
       }
       seen.push({ trust, height })
     })
@@ -64,6 +66,8 @@ test(
     const above = seen.filter(({ height }) => height > START_HEIGHT)
     expect([...new Set(above.map(({ trust }) => trust))]).toEqual(['checkpoint', 'backfilling', 'genesis'])
     expect(seen.every(({ height }) => height === 0 || height > START_HEIGHT)).toBe(true)
+    // A file that was opened meanwhile has waited for the back-fill.
+    expect(await Promise.all(imported)).toMatchObject([{ headerCount: HEADER_COUNT, addedCount: 0 }])
     expect(refused).toMatchObject([{ code: 'not-found' }])
     expect(refused[0]).toBeInstanceOf(LightNodeError)
     expect(String(refused[0])).toContain('headers 1 to 8000 are still to come')
