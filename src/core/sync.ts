@@ -147,9 +147,13 @@ export class HeaderSync {
   connectionLost(args: { peer: PeerId; connection: ConnectionId; againMs: number }): void {
     const peer = this.#peers.get(args.peer)
     if (peer === undefined) return
-    forgetSent(peer, args)
-    this.#walk.lost(peer, args.connection, args.againMs)
+    this.#askAgain(peer, args)
     this.#announcer.repeat(peer, args.connection)
+  }
+
+  #askAgain(peer: SyncPeer, lost: { readonly connection: ConnectionId; readonly againMs: number }): void {
+    forgetSent(peer, lost)
+    this.#walk.lost(peer, lost.connection, lost.againMs)
   }
 
   /** Our stream broke while the connection lives: asked again soon, and given up when it keeps breaking. */
@@ -158,7 +162,7 @@ export class HeaderSync {
     if (peer === undefined) return
     // What was asked after the break went by a new stream and will be answered: late, not unasked.
     abandonSent(peer, args.connection)
-    this.connectionLost({ ...args, againMs: args.nowMs + limits.STREAM_RETRY_MS })
+    this.#askAgain(peer, { connection: args.connection, againMs: args.nowMs + limits.STREAM_RETRY_MS })
     peer.streamFailureCount += 1
     if (peer.streamFailureCount >= limits.STREAM_FAILURES_MAX) this.#options.unresponsive(args.connection, args.nowMs)
   }
