@@ -10,6 +10,7 @@ import { RunningLightNode } from './driver/light-node.ts'
 import { withCheckpoints } from './driver/load-checkpoints.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail, isDirectory } from './driver/options.ts'
+import { WholeBlocks } from './driver/whole-blocks.ts'
 import { AGENT } from './driver/version.ts'
 import { addressProblem } from './host/address.ts'
 import { parseBitcoinEndpoint, type BitcoinEndpoint } from './host/bitcoin-address.ts'
@@ -259,7 +260,7 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
       peers: [...peers, ...(bitcoinSide?.peers ?? [])],
       maxPeers,
       host: bitcoinSide?.joined(host) ?? host,
-      fetchWholeBlock: bitcoinSide?.fetchWholeBlock,
+      createWholeBlocks: bitcoinSide && ((given) => new WholeBlocks({ ...given, fetch: bitcoinSide.fetchWholeBlock })),
       store: storeIn(folder, chain),
       blockStore: blockStoreIn({ folder, chain, sizeBytesMax: options.blockStoreBytesMax, log }),
       cidOf: createCidOf(HASHERS),

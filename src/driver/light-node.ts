@@ -33,7 +33,7 @@ import { recordCore } from './recording.ts'
 import { Snapshots } from './snapshots.ts'
 import { AGENT, VERSION } from './version.ts'
 import { Wants } from './wants.ts'
-import { WholeBlocks, type FetchWholeBlock } from './whole-blocks.ts'
+import type { WholeBlocks, WholeBlocksOptions } from './whole-blocks.ts'
 
 export interface LightNodeParts {
   readonly chain: Chain
@@ -44,8 +44,8 @@ export interface LightNodeParts {
   readonly blockStore: BlockStore
   /** Makes a block's CID by hashing it; undefined for an unknown hash function. */
   readonly cidOf: (prefix: CidPrefix, bytes: Uint8Array) => Cid | undefined
-  /** Where some peers have blocks whole and speak no block exchange; needs a chain with content. */
-  readonly fetchWholeBlock?: FetchWholeBlock | undefined
+  /** Where some peers have blocks whole and speak no block exchange; of a chain with content. */
+  readonly createWholeBlocks?: ((options: Omit<WholeBlocksOptions, 'fetch'>) => WholeBlocks) | undefined
   readonly peers: readonly string[]
   readonly maxPeers: number
   /** 32 random bits. */
@@ -104,7 +104,13 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.#lastVerifiedMs = clock.now().monotonicMs
     const coreOptions = { ownPeer: host.peerId, agent: AGENT, peers, maxPeers, seed, isAuthority }
     const ownCore = createLightNodeCore({ chain, cidOf: parts.cidOf, ...coreOptions })
-    const core = parts.debugCore?.({ core: ownCore, chain, coreOptions, log: parts.log }) ?? ownCore
+    const core =
+      parts.debugCore?.({
+        core: ownCore,
+        chain,
+        coreOptions: { ...coreOptions, cidOf: parts.cidOf },
+        log: parts.log,
+      }) ?? ownCore
     this.#core =
       parts.record === undefined ? core : recorded({ core, chain, coreOptions, write: guarded(parts.record) })
     const wholeBlocks = this.#wholeBlocks((write) => blocks.put(write))
@@ -154,10 +160,9 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   }
 
   #wholeBlocks(put: (write: BlockWrite) => Promise<void>): WholeBlocks | undefined {
-    const { chain, clock, fetchWholeBlock: fetch } = this.#parts
+    const { chain, clock, createWholeBlocks } = this.#parts
     const { content } = chain
-    if (fetch === undefined || content === undefined) return undefined
-    return new WholeBlocks({ tree: this.#core.tree, content, fetch, put, clock })
+    return content === undefined ? undefined : createWholeBlocks?.({ tree: this.#core.tree, content, put, clock })
   }
 
   /** Opens store and host. Rejects with `StoreError` or `HostError`; then nothing is left open. */
