@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DialSchedule } from './dial-schedule.ts'
 import type { Effect } from './effect.ts'
-import { toConnectionId, toPeerId } from './ids.ts'
+import { toConnectionId, toDialId, toPeerId } from './ids.ts'
 import * as limits from './limits.ts'
 
 const PEER = toPeerId('peer')
@@ -173,5 +173,60 @@ describe('a connect of the app', () => {
     expect(dials.hasTargets).toBe(false)
     dials.connect({ token: 1, address: ADDRESS, nowMs: 1_000_001 })
     expect(dialled()).toHaveLength(2)
+  })
+})
+
+describe('learnt peers', () => {
+  const learn = (dials: DialSchedule, name: string): void => {
+    expect(dials.hasRoomForLearnt).toBe(true)
+    dials.dialLearnt({ peer: toPeerId(name), addresses: [`/ip4/1.2.3.4/tcp/1/p2p/${name}`], nowMs: 0 })
+  }
+
+  test('come after every configured one, and never two in a row while one of these is not reached', () => {
+    const { dials, effects } = createKit()
+    expect(dials.hasRoomForLearnt).toBe(false)
+    dials.dialDue(0)
+    learn(dials, 'one')
+    expect(dials.hasRoomForLearnt).toBe(false)
+    const configured = effects.find((effect) => effect.type === 'dial')
+    if (configured?.type !== 'dial') throw new Error('expected a dial')
+    dials.failed({ dial: configured.dial, failure: 'unreachable', detail: 'nobody', nowMs: 0 })
+    expect(dials.hasRoomForLearnt).toBe(false)
+    dials.handleTimeout(dials.nextTimeout() ?? 0)
+    learn(dials, 'two')
+    dials.succeeded({ dial: toDialId(3), peer: PEER, connection: CONNECTION })
+    dials.peerReady(PEER)
+    // Now all that the app named are reached.
+    learn(dials, 'three')
+    expect(dials.hasRoomForLearnt).toBe(false)
+  })
+
+  test('are a few, dialled once, and not told of when they fail', () => {
+    const { dials, effects } = createKit([])
+    for (const name of ['1', '2', '3', '4']) learn(dials, name)
+    expect(dials.hasRoomForLearnt).toBe(false)
+    dials.failed({ dial: toDialId(1), failure: 'unreachable', detail: 'nobody', nowMs: 0 })
+    expect(effects.map(({ type }) => type)).toEqual(['dial', 'dial', 'dial', 'dial'])
+    expect(dials.isAfter(toPeerId('1'))).toBe(false)
+    expect(dials.hasRoomForLearnt).toBe(true)
+  })
+
+  test('are none to whom a configured address led when it last worked', () => {
+    const { dials, effects } = createKit()
+    dials.dialDue(0)
+    dials.succeeded({ dial: lastDial(effects).dial, peer: PEER, connection: CONNECTION })
+    dials.peerReady(PEER)
+    dials.peerGone({ peer: PEER, nowMs: 0, backoffMs: undefined })
+    expect(dials.isAfter(PEER)).toBe(true)
+  })
+
+  test('are kept once the app asks for the same address', () => {
+    const { dials } = createKit([])
+    learn(dials, 'one')
+    dials.connect({ token: 1, address: '/ip4/1.2.3.4/tcp/1/p2p/one', nowMs: 0 })
+    dials.succeeded({ dial: toDialId(1), peer: toPeerId('one'), connection: CONNECTION })
+    dials.peerReady(toPeerId('one'))
+    dials.peerGone({ peer: toPeerId('one'), nowMs: 0, backoffMs: undefined })
+    expect(dials.nextTimeout()).toBeDefined()
   })
 })

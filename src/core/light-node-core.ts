@@ -77,7 +77,6 @@ class Core implements LightNodeCore {
       dials: this.#dials,
       connectionOf: (peer) => this.#lifecycle.primaryConnection(peer),
       hasRoom: () => this.#lifecycle.readyCount < maxPeers,
-      misbehaved: (args) => this.#lifecycle.misbehaved(args),
     })
     this.#exchange = new BlockExchange({
       tree: this.tree,

@@ -2,7 +2,6 @@ import type { Connection } from './connection.ts'
 import type { DialSchedule } from './dial-schedule.ts'
 import type { Effect } from './effect.ts'
 import type { OwnRecordChanged } from './event.ts'
-import type { Misbehaviour } from './failure.ts'
 import type { ConnectionId, PeerId, RequestId } from './ids.ts'
 import * as limits from './limits.ts'
 import type { GetPeers, NodeInfo, PeerRecord, Peers, Refused, Road, SyncMessage } from './message.ts'
@@ -35,7 +34,6 @@ export interface DiscoveryOptions {
   readonly dials: DialSchedule
   readonly connectionOf: (peer: PeerId) => Connection | undefined
   readonly hasRoom: () => boolean
-  readonly misbehaved: (args: { peer: PeerId; misbehaviour: Misbehaviour; detail: string; nowMs: number }) => void
 }
 
 /**
@@ -112,20 +110,15 @@ export class PeerDiscovery {
   }
 
   message(args: { peer: PeerId; connection: Connection; message: PeersMessage; nowMs: number }): void {
-    const { peer, connection, message, nowMs } = args
+    const { peer, connection, message } = args
     if (message.type === 'get-peers') {
       for (const record of message.records) if (record.peer === peer) this.#take(record, args)
       this.#answer(message, peer, connection)
       return
     }
     const asked = this.#asked.get(peer)
-    if (asked?.request !== message.request) {
-      // A peer that is ready again may have a connection of before: what comes by that one is nobody's lie.
-      if (message.type === 'refused' || asked === undefined) return
-      const detail = `expected no answer numbered ${message.request}`
-      this.#options.misbehaved({ peer, misbehaviour: 'unasked', detail, nowMs })
-      return
-    }
+    // An answer may cross the loss of what it answers, so one to nothing is left alone and strikes nobody.
+    if (asked?.request !== message.request) return
     asked.request = undefined
     if (message.type === 'peers') for (const record of message.records) this.#take(record, args)
   }

@@ -1,3 +1,4 @@
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Connection, Stream } from '@libp2p/interface'
 import { expect, test } from 'vitest'
 import { FakeStream } from '../../test/interop/libp2p-fake-stream.ts'
@@ -5,6 +6,7 @@ import { toConnectionId, toRequestId } from '../core/ids.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import { encodeSyncMessage } from '../wire/sync-message.ts'
 import { STALLED_TICKS_MAX } from './frame-stream.ts'
+import { sealPeerRecord } from './peer-records.ts'
 import { SyncLink } from './sync-link.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -52,4 +54,59 @@ test('a request number that waits for its answer cannot be used again: the strea
   for (let count = 0; count < 2; count++) stream.receive(encodeFrame(encodeSyncMessage({ type: 'ping', request })))
   await settled()
   expect([offered, posted]).toEqual([['ping', 'ping'], ['peer-misbehaved']])
+})
+
+test('a record that its subject has not signed strikes its sender once, and loses itself only', async () => {
+  const [good, bad] = await Promise.all(
+    [1, 2].map(async (sequence) =>
+      sealPeerRecord({ privateKey: await generateKeyPair('Ed25519'), addresses: [], sequence }),
+    ),
+  )
+  if (good === undefined || bad === undefined) throw new Error('expected two records')
+  bad.envelope[bad.envelope.length - 1] = 255 - (bad.envelope.at(-1) ?? 0)
+  const told: unknown[] = []
+  const ours = new FakeStream()
+  const link = new SyncLink({
+    connection: { newStream: async () => ours } as unknown as Connection,
+    id: toConnectionId('a'),
+    headerSizeBytes: 80,
+    post: (event) => told.push(event),
+    offer: async ({ message }) => void told.push(message),
+  })
+  const request = toRequestId(1)
+  link.send({ type: 'get-peers', request, roads: ['ws'], records: [] })
+  await settled()
+  ours.receive(encodeFrame(encodeSyncMessage({ type: 'peers', request, records: [bad, good, bad] })))
+  await expect.poll(() => told.length).toBe(2)
+  expect(told).toEqual([
+    { type: 'peers', request, records: [good] },
+    expect.objectContaining({ type: 'peer-misbehaved', misbehaviour: 'invalid-peer-record' }),
+  ])
+})
+
+test('who asks for peers faster than anybody has use for is told that we are busy, at no cost', async () => {
+  const offered: string[] = []
+  const link = new SyncLink({
+    connection: {} as Connection,
+    id: toConnectionId('a'),
+    headerSizeBytes: 80,
+    post: () => {},
+    offer: async ({ message }) => {
+      offered.push(message.type)
+      if (message.type === 'get-peers') link.send({ type: 'peers', request: message.request, records: [] })
+    },
+  })
+  const stream = new FakeStream()
+  link.accept(stream as unknown as Stream)
+  const ask = (number: number): void => {
+    const message = { type: 'get-peers', request: toRequestId(number), roads: [], records: [] } as const
+    stream.receive(encodeFrame(encodeSyncMessage(message)))
+  }
+  for (let count = 1; count <= 10; count++) ask(count)
+  await settled()
+  expect(offered).toEqual(['get-peers', 'get-peers', 'get-peers', 'get-peers'])
+  link.tick()
+  ask(11)
+  await settled()
+  expect(offered).toHaveLength(5)
 })

@@ -301,5 +301,23 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     suites: ['src/core/backfill.test.ts'],
   },
+  {
+    name: 'one-source-fills-the-table',
+    incident: 'rule P3: a quarter of the peers that we know from one source',
+    edits: [
+      {
+        file: 'src/core/peer-table.ts',
+        search: `ofSource.length >= limits.PEER_RECORDS_PER_SOURCE_MAX ? ofSource : isFull`,
+        replacement: `isFull`,
+      },
+    ],
+    suites: ['src/core/peer-table.test.ts'],
+  },
+  {
+    name: 'learnt-dials-crowd-out-configured-ones',
+    incident: 'rule P4: half of all dials go to configured peers',
+    edits: [{ file: 'src/core/dial-schedule.ts', search: `this.#wasLastLearnt && (`, replacement: `false && (` }],
+    suites: ['src/core/dial-schedule.test.ts'],
+  },
   ...EXCHANGE_MUTANTS,
 ]

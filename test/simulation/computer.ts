@@ -11,6 +11,7 @@ import type { PeerId } from '../../src/core/ids.ts'
 import type { Instant } from '../../src/core/instant.ts'
 import type { LinkEnd } from './link.ts'
 import type { Machine } from './machine.ts'
+import { recordOf } from './peer-record.ts'
 import type { Random } from './random.ts'
 import type { SimulatedBlockStore } from './simulated-block-store.ts'
 import type { ExchangeManners } from './simulated-exchange.ts'
@@ -54,6 +55,7 @@ export interface ComputerOptions {
   readonly garbledShare: number
   /** Addresses that it stays connected to. */
   readonly targets: readonly string[]
+  readonly discoversPeers: boolean
   /** A fresh machine for every start. */
   readonly createMachine: (computer: Computer) => Machine
 }
@@ -131,6 +133,10 @@ export class Computer {
     this.host = this.createHost()
     this.machine = this.options.createMachine(this)
     this.post(this.store.open())
+    if (!this.options.discoversPeers) return
+    const { peer, address } = this
+    const sequence = this.options.network.unixMs + this.trueMs
+    this.post({ type: 'own-record-changed', record: recordOf({ peer, address, sequence }), roads: ['tcp'] })
   }
 
   /** The power is gone: nothing is closed, what was not acknowledged may be lost. */

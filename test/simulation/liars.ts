@@ -2,12 +2,14 @@
 import type { LightNodeCore } from '../../src/core/core.ts'
 import type { Effect, SendMessage } from '../../src/core/effect.ts'
 import type { Event } from '../../src/core/event.ts'
-import type { ConnectionId, RequestId } from '../../src/core/ids.ts'
+import type { ConnectionId, PeerId, RequestId } from '../../src/core/ids.ts'
 import type { Instant } from '../../src/core/instant.ts'
-import type { ClaimedHead, SyncMessage } from '../../src/core/message.ts'
+import { PEER_RECORDS_PER_MESSAGE_MAX } from '../../src/core/limits.ts'
+import type { ClaimedHead, PeerRecord, SyncMessage } from '../../src/core/message.ts'
 import type { ExchangeLie } from './exchange-lies.ts'
 import { isExchangeLie, twistExchange, unprovokedExchange } from './exchange-lies.ts'
 import type { Machine } from './machine.ts'
+import { recordOf } from './peer-record.ts'
 import type { Random } from './random.ts'
 
 export type Lie = HeaderLie | ExchangeLie
@@ -37,6 +39,8 @@ type HeaderLie =
   | 'hurries'
   /** Now and then something that nobody can decode. */
   | 'garbage'
+  /** Tells of peers that it has made up, and signed for each of them. Only where light nodes learn of each other. */
+  | 'fills-tables'
   /** No liar: it follows another chain. */
   | 'other-chain'
   /** No liar: it speaks bitswap and nothing of ours. */
@@ -72,6 +76,7 @@ export class Liar implements Machine {
   private readonly delayed: { readonly dueMs: number; readonly effect: Effect }[] = []
   private nextLieMs = 0
   private answerCount = 0
+  private madeUpCount = 0
   /** Of exchange messages of its own: below those of the core. */
   private sequence = 0
   private isStopped = false
@@ -149,6 +154,11 @@ export class Liar implements Machine {
       { type: 'refused', request, reason: 'busy' },
     ]
     return [{ type: 'send-message', connection, message: random.pick(answers) }]
+  }
+
+  private madeUp(): PeerRecord {
+    const peer = `made-up-${(this.madeUpCount += 1)}-${this.options.random.next32()}` as PeerId
+    return recordOf({ peer, address: '/simulated/nowhere', sequence: 1 })
   }
 
   private claim(): ClaimedHead {
@@ -232,6 +242,9 @@ export class Liar implements Machine {
         return this.options.random.chance(0.5)
           ? undefined
           : { ...message, headers: this.options.forge({ parent: 'nothing', isInvalid: false }) }
+      case 'fills-tables':
+        if (message.type !== 'peers') return message
+        return { ...message, records: Array.from({ length: PEER_RECORDS_PER_MESSAGE_MAX }, () => this.madeUp()) }
       case 'forges-outlines':
         if (message.type !== 'block-outline') return message
         return { ...message, totalBytes: message.totalBytes + 1, bytes: concat(message.bytes, Uint8Array.of(0)) }

@@ -80,9 +80,9 @@ export class LinkEnd {
   readonly handshakeRequests: RequestId[] = []
   /** The remote's handshake requests that we may answer. */
   readonly handshakeQuestions: { readonly request: RequestId; readonly askersRequest: RequestId }[] = []
-  /** Our stream was reset: answers to requests up to this one are lost. */
-  lostRequestMax = -1
-  lastRequestSent = -1
+  /** Our stream was reset: answers to requests up to this one are lost. By the range that requests are numbered in. */
+  readonly lostRequestMax: number[] = [-1, -1]
+  readonly lastRequestSent: number[] = [-1, -1]
   /** What is under way to this end. */
   readonly arriving: Readonly<Record<ChannelName, Channel>> = {
     handshake: new Channel(this),

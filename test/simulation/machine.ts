@@ -27,6 +27,9 @@ export function messageSizeBytes(message: SyncMessage): number {
       return 50 + 32 * (message.roots.length + message.known.length)
     case 'block-outline':
       return 50 + message.bytes.length
+    case 'get-peers':
+    case 'peers':
+      return 20 + 300 * message.records.length
     default:
       return 20
   }
@@ -39,7 +42,13 @@ export function exchangeSizeBytes(message: OutgoingExchange | IncomingExchange):
   return sizeBytes
 }
 
-const REQUESTS: readonly SyncMessage['type'][] = ['get-headers', 'get-ancestors', 'ping', 'get-block-outline']
+const REQUESTS: readonly SyncMessage['type'][] = [
+  'get-headers',
+  'get-ancestors',
+  'ping',
+  'get-block-outline',
+  'get-peers',
+]
 
 export function isRequest(message: SyncMessage): boolean {
   return REQUESTS.includes(message.type)

@@ -32,6 +32,8 @@ export interface SimulationOptions {
   /** Share of computers that lie. Drawn by the seed where it is not given. */
   readonly liarShare?: number
   readonly isThorough?: boolean
+  /** Light nodes learn of each other; false by default, so that old seeds stay what they are. */
+  readonly discoversPeers?: boolean
   readonly onStep?: (step: Step) => void
 }
 
@@ -99,6 +101,7 @@ class Simulation {
       continues: this.chain.continues,
       observer: this.watch,
       latencyMs: { min: 2, max: 250 },
+      discoversPeers: options.discoversPeers ?? false,
       settled: (computer, effect) => this.traffic?.settled(computer, effect),
     })
     this.random = this.world.random.fork()
@@ -171,6 +174,9 @@ class Simulation {
     for (const [index, lie] of this.lies) {
       if (traffic?.random.chance(0.6) === true && lie !== 'exchange-only')
         this.lies.set(index, traffic.random.pick(EXCHANGE_LIES))
+    }
+    if (this.options.discoversPeers === true) {
+      for (const index of this.lies.keys()) if (this.random.chance(0.4)) this.lies.set(index, 'fills-tables')
     }
     const ring = Array.from({ length: nodes }, (_, index) => index).filter(
       (index) => !this.lies.has(index) && !this.small.has(index),

@@ -12,6 +12,7 @@ import type {
 import type { Event, HandshakeRequested } from '../../src/core/event.ts'
 import type { NetworkFailure } from '../../src/core/failure.ts'
 import type { ConnectionId, DialId, PeerId, RequestId } from '../../src/core/ids.ts'
+import { OUTLINE_REQUEST_FIRST, PEERS_REQUEST_FIRST } from '../../src/core/limits.ts'
 import type { Link, LinkEnd, LinkOwner } from './link.ts'
 import { exchangeSizeBytes, isRequest, messageSizeBytes } from './machine.ts'
 import type { Random } from './random.ts'
@@ -228,8 +229,11 @@ export class SimulatedHost implements LinkOwner {
     if (end === undefined) return
     const isOnOwnStream = isRequest(message) || message.type === 'announce'
     if (isOnOwnStream) {
-      if (message.type !== 'announce') end.lastRequestSent = Math.max(end.lastRequestSent, message.request)
-    } else if (message.request <= end.other.lostRequestMax) return
+      if (message.type !== 'announce') {
+        const range = rangeOf(message.request)
+        end.lastRequestSent[range] = Math.max(end.lastRequestSent[range] ?? -1, message.request)
+      }
+    } else if (message.request <= (end.other.lostRequestMax[rangeOf(message.request)] ?? -1)) return
     const event: Event = { type: 'message-received', connection: end.other.connection, message }
     const sizeBytes = messageSizeBytes(message)
     const underWayBytes = this.send(end, isOnOwnStream ? 'requests' : 'answers', event, sizeBytes)
@@ -246,7 +250,7 @@ export class SimulatedHost implements LinkOwner {
   resetStream(end: LinkEnd): void {
     end.link.drop(end.other, 'requests')
     end.link.drop(end, 'answers')
-    end.lostRequestMax = end.lastRequestSent
+    end.lastRequestSent.forEach((request, range) => (end.lostRequestMax[range] = request))
     const owner = end.owner as SimulatedHost
     if (!end.isOpen || !owner.isAlive) return
     owner.post({ type: 'sync-stream-failed', connection: end.connection, failure: 'closed' })
@@ -294,6 +298,11 @@ export class SimulatedHost implements LinkOwner {
   private post(event: Event, end?: LinkEnd): void {
     if (this.isAlive) this.options.post(event, end)
   }
+}
+
+/** Those for peers' records are numbered by themselves. */
+function rangeOf(request: number): number {
+  return request >= PEERS_REQUEST_FIRST && request < OUTLINE_REQUEST_FIRST ? 1 : 0
 }
 
 /** Takes the first such item away and returns it. */

@@ -95,7 +95,8 @@ export class Watch implements Observer {
     const existing = this.checkers[computer.index]
     if (existing?.runCount === computer.runCount) return existing.checker
     const { chain, genesis, isThorough, maxPeers, cidOf } = this.options
-    const checker = new InvariantChecker({ chain, genesis, isThorough, maxPeers: maxPeers(computer), cidOf })
+    const [peers, most] = [computer.targets, maxPeers(computer)]
+    const checker = new InvariantChecker({ chain, genesis, isThorough, maxPeers: most, peers, cidOf })
     this.checkers[computer.index] = { runCount: computer.runCount, checker }
     return checker
   }

@@ -14,6 +14,7 @@ import { Link } from './link.ts'
 import type { Machine } from './machine.ts'
 import type { Random } from './random.ts'
 import { createRandom } from './random.ts'
+import { RECORD_ADDRESS } from './peer-record.ts'
 import { SimulatedBlockStore } from './simulated-block-store.ts'
 import type { ExchangeManners } from './simulated-exchange.ts'
 import type { DialState, SimulatedHost } from './simulated-host.ts'
@@ -36,6 +37,8 @@ export interface WorldOptions {
   readonly observer: Observer
   /** One way, between any two; each link draws its own. */
   readonly latencyMs: { readonly min: number; readonly max: number }
+  /** Light nodes learn of each other. */
+  readonly discoversPeers?: boolean
   /** An app is told what became of its want. */
   readonly settled?: (computer: Computer, effect: ExchangeAppEffect) => void
 }
@@ -115,6 +118,7 @@ export class World implements Network {
       garbledShare,
       targets,
       createMachine,
+      discoversPeers: this.options.discoversPeers ?? false,
     })
     this.computers.push(computer)
     this.byAddress.set(computer.address, computer)
@@ -141,7 +145,9 @@ export class World implements Network {
 
   dial(from: Computer, state: DialState): void {
     const host = from.host
-    const to = this.byAddress.get(state.address)
+    // A record's address names its peer, which may have a new key by now.
+    const [address = '', named] = state.address.split(RECORD_ADDRESS)
+    const to = this.byAddress.get(address)
     const delayMs = this.drawLatency() * 2 + from.extraLatencyMs
     if (to === undefined || to === from) {
       this.time.after(0, () => host.failDial(state, 'undialable'))
@@ -150,7 +156,8 @@ export class World implements Network {
     this.time.after(delayMs, () => {
       if (state.isSettled || !host.isAlive) return
       if (!this.canReach(from, to) || from.random.chance(this.dialFaults.lostShare)) return
-      if (!to.isUp || from.random.chance(this.dialFaults.refusedShare)) host.failDial(state, 'unreachable')
+      if (named !== undefined && named !== to.peer) host.failDial(state, 'wrong-peer')
+      else if (!to.isUp || from.random.chance(this.dialFaults.refusedShare)) host.failDial(state, 'unreachable')
       else this.connect(from, to, state)
     })
   }

@@ -10,6 +10,7 @@ import { DialRules } from './dial-rules.ts'
 import { ExchangeRules } from './exchange-rules.ts'
 import { broken } from './invariant-error.ts'
 import type { Cause } from './cause.ts'
+import { PeersRules } from './peers-rules.ts'
 import { StoreRules } from './store-rules.ts'
 import { SyncRules } from './sync-rules.ts'
 import { SyncStateRules } from './sync-state-rules.ts'
@@ -19,6 +20,8 @@ export interface InvariantOptions {
   readonly chain: string
   readonly genesis: string
   readonly maxPeers: number
+  /** The core's configured addresses. */
+  readonly peers?: readonly string[]
   /** Checks what the core shows too; costs a view a step. */
   readonly isThorough: boolean
   /** The core's: what is delivered is hashed again. Without it only what needs no hash is checked of blocks. */
@@ -29,6 +32,7 @@ export interface InvariantOptions {
 export class InvariantChecker {
   private readonly connections: ConnectionRules
   private readonly dials: DialRules
+  private readonly peers: PeersRules
   private readonly sync: SyncRules
   private readonly syncState: SyncStateRules
   private readonly store: StoreRules = new StoreRules()
@@ -41,6 +45,7 @@ export class InvariantChecker {
     this.options = options
     this.connections = new ConnectionRules(options)
     this.dials = new DialRules(this.connections)
+    this.peers = new PeersRules(this.connections, options.peers ?? [])
     this.sync = new SyncRules(this.connections)
     this.syncState = new SyncStateRules(this.connections, this.sync)
     this.exchange = new ExchangeRules(this.connections)
@@ -63,6 +68,7 @@ export class InvariantChecker {
       this.checkView(core.view())
       this.syncState.after({ cause, effects, nowMs, sync: core.syncView(), tree: core.tree })
       this.checkExchange(cause, effects, core)
+      this.peers.after(core)
     }
   }
 
@@ -86,6 +92,7 @@ export class InvariantChecker {
     if (cause.type === 'handshake-requested' || cause.type === 'handshake-answered')
       this.exchange.mismatched(cause.connection)
     this.dials.event(cause, nowMs)
+    this.peers.event(cause)
     this.sync.event(cause, nowMs)
     this.store.event(cause)
   }
@@ -95,6 +102,7 @@ export class InvariantChecker {
     this.wants.effect(effect)
     this.exchange.effect(effect)
     this.dials.effect(effect, cause, nowMs)
+    this.peers.effect(effect)
     this.sync.effect(effect, nowMs)
     this.store.effect(effect)
   }
