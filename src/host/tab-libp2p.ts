@@ -160,7 +160,6 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
   async #identify(connection: TabConnection): Promise<void> {
     const detail = await askIdentify(connection)
     if (detail === undefined || connection.status !== 'open') return
-    this.#registrar.learnt(detail)
     this.safeDispatchEvent('peer:identify', { detail })
   }
 
@@ -186,23 +185,6 @@ class TabLibp2p extends TypedEventEmitter<Libp2pEvents> implements Libp2pCore {
       connectionManager: {
         getConnections: (peer?: PeerId) => this.getConnections(peer),
         openConnection: (target: DialTarget, options?: AbortOptions) => this.dial(target, options),
-        isDialable: async (addresses: Multiaddr | Multiaddr[]) =>
-          [addresses].flat().some((address) => this.#transports.dialTransportForMultiaddr(address) !== undefined),
-      },
-      addressManager: {
-        getAddresses: () => this.getMultiaddrs(),
-        // What others see us at is of no use without a port of ours; a relay's addresses come from its listener.
-        addObservedAddr: () => {},
-        confirmObservedAddr: () => {},
-        removeObservedAddr: () => {},
-      },
-      connectionGater: {},
-      randomWalk: { walk: async function* (): AsyncGenerator<never> {} },
-      datastore: {
-        get: async () => {
-          throw new NotFoundError('nothing is stored')
-        },
-        put: async () => {},
       },
     }
     return components as unknown as Libp2pComponents

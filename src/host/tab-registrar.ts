@@ -1,17 +1,12 @@
-import type { IdentifyResult, StreamHandler, StreamHandlerOptions, Topology } from '@libp2p/interface'
+import type { StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import type { Libp2pComponents } from './libp2p-core.ts'
 
 type Registrar = Libp2pComponents['registrar']
 type Handler = ReturnType<Registrar['getHandler']>
 
-/** Which protocols we speak, and who wants to know of peers that speak one. Bounded by the code that registers. */
-export class TabRegistrar implements Pick<
-  Registrar,
-  'getProtocols' | 'handle' | 'unhandle' | 'getHandler' | 'register' | 'unregister'
-> {
+/** Which protocols we speak. Bounded by the code that handles them. */
+export class TabRegistrar implements Pick<Registrar, 'getProtocols' | 'handle' | 'unhandle' | 'getHandler'> {
   readonly #handlers = new Map<string, Handler>()
-  readonly #topologies = new Map<string, { readonly protocol: string; readonly topology: Topology }>()
-  #topologyCount = 0
 
   getProtocols(): string[] {
     return [...this.#handlers.keys()].sort()
@@ -37,25 +32,5 @@ export class TabRegistrar implements Pick<
 
   async unhandle(protocol: string): Promise<void> {
     this.#handlers.delete(protocol)
-  }
-
-  /** Only `onConnect` is ever called, at each identify, whatever the topology's filter says. */
-  async register(protocol: string, topology: Topology): Promise<string> {
-    const id = `topology-${this.#topologyCount++}`
-    this.#topologies.set(id, { protocol, topology })
-    return id
-  }
-
-  unregister(id: string): void {
-    this.#topologies.delete(id)
-  }
-
-  /** Identify has told what a peer speaks. */
-  learnt({ connection, peerId, protocols }: IdentifyResult): void {
-    for (const { protocol, topology } of this.#topologies.values()) {
-      if (!protocols.includes(protocol)) continue
-      if (connection.limits !== undefined && topology.notifyOnLimitedConnection !== true) continue
-      void topology.onConnect?.(peerId, connection)
-    }
   }
 }
