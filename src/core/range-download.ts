@@ -25,6 +25,8 @@ export interface RangeDownloadOptions {
  * 3. Bounded by RANGES_AHEAD_MAX ranges and RANGE_BYTES_AHEAD_MAX bytes above the one that our tip is in.
  */
 export class RangeDownload {
+  /** When a range is slow or a peer may be asked again, of what is still ahead. */
+  nextTimeout: number = Infinity
   readonly #options: RangeDownloadOptions
   readonly #checkpoints: readonly Checkpoint[]
   /** One a peer; two of the same range where the first is slow. */
@@ -37,8 +39,6 @@ export class RangeDownload {
   #startBatch: Root | undefined
   /** Ranges of a back-fill in a row that broke a rule. */
   #failureCount = 0
-  /** When a range is slow or a peer may be asked again, of what is still ahead. */
-  #wakeMs: number | undefined
   /** The checkpoint to start above; undefined where there is none, or it led nowhere. */
   #start: Checkpoint | undefined
   /** Index of the checkpoint above our tip (or below the gap: above its lower end), for the tip it was looked up for; -1 where there is none or the chain left them. */
@@ -49,10 +49,6 @@ export class RangeDownload {
     this.#options = options
     this.#checkpoints = [{ height: 0, root: genesis }, ...checkpoints]
     this.#start = checkpoints.at(-1)?.start === undefined ? undefined : checkpoints.at(-1)
-  }
-
-  get nextTimeout(): number {
-    return this.#wakeMs ?? Infinity
   }
 
   /** Ranges above our tip are here that are not verified yet. */
@@ -122,16 +118,13 @@ export class RangeDownload {
   /** Headers to ask of a peer after our tip, or from the tip on: no more than up to the next checkpoint. */
   countTo(countMax: number): number {
     const { tip, gap } = this.#options.tree
-    const { to } = this.#rangeAt(this.#frontierIndex()) ?? {}
-    const { height } = tip
-    return to === undefined || gap !== undefined
-      ? countMax
-      : Math.min(countMax, to.height - height + Math.min(height, 1))
+    const range = gap === undefined ? this.#rangeAt(this.#frontierIndex()) : undefined
+    return Math.min(countMax, (range?.to.height ?? Infinity) - tip.height + Math.min(tip.height, 1))
   }
 
   /** Hands on what is next, and asks every peer that answers and owes nothing. Changes nothing when nothing is due. */
   schedule(nowMs: number): void {
-    this.#wakeMs = undefined
+    this.nextTimeout = Infinity
     if (this.#checkpoints.length === 1) return
     // It is not known yet which ranges are wanted.
     if (this.#startBatch !== undefined && this.#options.queue.holdsLast(this.#startBatch)) return
@@ -149,12 +142,9 @@ export class RangeDownload {
       // Where nothing is left for one that has everything, hundreds of others need not be looked at.
       else if (!this.#lacking.has(peer.peer) && peer.claimed.height >= this.#lastHeight) isAllAsked = true
     }
-    for (const attempt of this.#attempts.values()) this.#wakeAt(slowAtMs(attempt), nowMs)
-    for (const { untilMs } of this.#lacking.values()) this.#wakeAt(untilMs, nowMs)
-  }
-
-  #wakeAt(atMs: number, nowMs: number): void {
-    if (atMs > nowMs) this.#wakeMs = Math.min(this.#wakeMs ?? Infinity, atMs)
+    const dueMs = Array.from(this.#attempts.values(), slowAtMs)
+    for (const { untilMs } of this.#lacking.values()) dueMs.push(untilMs)
+    this.nextTimeout = Math.min(Infinity, ...dueMs.filter((atMs) => atMs > nowMs))
   }
 
   #frontierIndex(): number {

@@ -2,7 +2,7 @@ import { AncestorWalk } from './ancestor-walk.ts'
 import { Announcer } from './announcer.ts'
 import { takeAnnouncement } from './announcement.ts'
 import { askAfterTip, type AskOptions } from './ask-after-tip.ts'
-import type { BatchInspection, Head, HeaderTree } from './chain.ts'
+import type { Head, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
 import { elect, isFetching, isLevelWith } from './election.ts'
 import type { StoreOpened } from './event.ts'
@@ -227,9 +227,10 @@ export class HeaderSync {
     const { headers, from, now } = args
     const inspection = this.#tree.inspect(headers)
     const { parent, last, count, lastHasWork } = inspection
+    const isNext = this.verification.queue.lastRangeRoot(peer.peer) === parent || this.#tree.has(parent)
     if (!lastHasWork) {
       this.#misbehaved(peer, 'invalid-header', `expected proof of work, got header ${last} without`, now)
-    } else if (!this.#follows(peer, inspection)) {
+    } else if (!isNext && !this.#ranges.followsStart(peer, inspection)) {
       if (parent === from) this.#setAside(peer, undefined, now)
       else this.#misbehaved(peer, 'unlinked-headers', `expected headers after ${from}, got some after ${parent}`, now)
     } else if (this.#tree.has(last)) {
@@ -238,13 +239,6 @@ export class HeaderSync {
       this.verification.queue.push({ source: { type: 'range', peer: peer.peer }, headers, headerCount: count, last })
       this.#syncPeer ??= peer.peer
     }
-  }
-
-  /** It can be verified, now or after what waits. */
-  #follows(peer: SyncPeer, inspection: BatchInspection): boolean {
-    const { parent } = inspection
-    if (this.verification.queue.lastRangeRoot(peer.peer) === parent || this.#tree.has(parent)) return true
-    return this.#ranges.followsStart(peer, inspection)
   }
 
   #ancestorsAnswered(peer: SyncPeer, message: Ancestors, now: Instant): void {

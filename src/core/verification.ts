@@ -126,7 +126,7 @@ export class Verification {
 
   #refused(change: HeadChange, now: Instant): void {
     const { height } = this.#options.tree.tip
-    const detail = `the headers from genesis on do not lead to the checkpoint; syncing from height ${height} without it`
+    const detail = `the headers from genesis on do not lead to the checkpoint; going on from height ${height}`
     this.#options.effects.push({ type: 'warning', code: 'checkpoint-refused', detail })
     this.#options.onCheckpointRefused()
     this.#headChanged(change, now)
