@@ -48,7 +48,7 @@ ${EXIT_CODES}
 Example
   rushlight start --dev     a practice chain with a page at http://127.0.0.1:8645/`
 
-/** Runs the process's command line and sets its exit code. Never rejects. */
+/** Runs the process's command line and ends it with the command's exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {
   // A reader that went away (`| head`) is no error, and no reason to leave work undone: there is nobody left to tell.
   for (const output of [process.stdout, process.stderr]) {
@@ -59,7 +59,10 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   const terminal = createTerminal({ stdout: process.stdout, stderr: process.stderr, environment: process.env })
   // Node.js would end with 1, which says that the data is bad.
   process.on('uncaughtException', (error) => process.exit(reportError(error, terminal)))
-  process.exitCode = await execute(args, terminal)
+  const exitCode = await execute(args, terminal)
+  // What was written is out; then WebRTC's native part would keep a process alive whose gateway has stopped.
+  await Promise.all([process.stdout, process.stderr].map((output) => new Promise((done) => output.write('', done))))
+  process.exit(exitCode)
 }
 
 /** Runs one command line; what goes wrong becomes a line of the log and the exit code. Never rejects. */
