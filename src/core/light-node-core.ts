@@ -1,12 +1,14 @@
 import { assertNever } from './assert.ts'
 import type { Connection } from './connection.ts'
 import type { CoreOptions, CoreView, ExchangeView, LightNodeCore, PeerView, SyncView } from './core.ts'
+import { currentStatus } from './current-status.ts'
 import { DialSchedule } from './dial-schedule.ts'
 import type { Effect } from './effect.ts'
 import type { Event } from './event.ts'
 import { BlockExchange, isOutlineMessage } from './exchange/block-exchange.ts'
 import type { HeaderTree } from './chain.ts'
 import { judgeNodeInfo, ownNodeInfo } from './handshake.ts'
+import type { PeerId } from './ids.ts'
 import type { Instant } from './instant.ts'
 import { isPeersMessage, PeerDiscovery } from './peer-discovery.ts'
 import { PeerLifecycle } from './peer-lifecycle.ts'
@@ -146,8 +148,7 @@ class Core implements LightNodeCore {
       case 'connect-cancelled':
         return this.#dials.cancelConnect(event.token)
       case 'disconnect-requested':
-        this.#discovery.disconnected(event.peer)
-        return lifecycle.disconnect(event.peer, nowMs)
+        return this.#disconnect(event.peer, nowMs)
       case 'clock-jumped':
         return this.#clockJumped(event.aheadMs, nowMs)
       case 'network-online':
@@ -201,6 +202,11 @@ class Core implements LightNodeCore {
     const { token, address } = event
     const peer = this.#dials.connect({ token, address, nowMs })
     if (peer !== undefined) this.#effects.push({ type: 'connect-settled', token, outcome: { type: 'ready', peer } })
+  }
+
+  #disconnect(peer: PeerId, nowMs: number): void {
+    this.#discovery.disconnected(peer)
+    this.#lifecycle.disconnect(peer, nowMs)
   }
 
   #clockJumped(aheadMs: number, nowMs: number): void {
@@ -323,51 +329,21 @@ class Core implements LightNodeCore {
   }
 
   #updateStatus(now: Instant): void {
-    const { status, reason } = this.#currentStatus(now)
+    const { status, reason } = currentStatus({
+      chain: this.#options.chain,
+      isAuthority: this.#options.isAuthority,
+      isStopped: this.#isStopped,
+      hadPeer: this.#hadPeer,
+      readyCount: this.#lifecycle.readyCount,
+      dials: this.#dials,
+      sync: this.#sync,
+      tip: this.tree.tip,
+      unixMs: now.unixMs,
+    })
     if (status === this.#status && reason === this.#statusReason) return
     this.#status = status
     this.#statusReason = reason
     this.#effects.push({ type: 'status-changed', status, reason })
-  }
-
-  #currentStatus(now: Instant): { status: Status; reason: string } {
-    if (this.#isStopped) return { status: 'stopped', reason: 'stopped' }
-    const { stored } = this.#sync.verification
-    if (stored.phase === 'opening') return { status: 'starting', reason: 'opening the store' }
-    if (stored.phase === 'verifying') return { status: 'starting', reason: 'verifying the stored headers' }
-    if (this.#options.isAuthority && this.#sync.isInStep) {
-      return { status: 'synced', reason: 'makes this practice chain itself' }
-    }
-    if (this.#lifecycle.readyCount === 0) return this.#alone()
-    if (this.#sync.isInStep) return this.#inStep(now)
-    return { status: 'syncing', reason: this.#syncingReason() }
-  }
-
-  #alone(): { status: Status; reason: string } {
-    if (!this.#dials.hasTargets) return { status: 'offline', reason: 'no peers: nobody to connect to is known' }
-    const reason = this.#hadPeer ? 'the last peer is gone; reaching for it again' : 'reaching for the first peer'
-    if (this.#dials.isDialing) return { status: 'connecting', reason }
-    const what = this.#hadPeer ? 'the last peer is gone' : 'no peer to sync with'
-    const why = this.#dials.lastFailure
-    return { status: 'offline', reason: `${what}${why === undefined ? '' : ` (${why})`}; trying again` }
-  }
-
-  #inStep(now: Instant): { status: Status; reason: string } {
-    const { staleAfterMs } = this.#options.chain
-    if (staleAfterMs === undefined || now.unixMs - this.tree.tip.time * 1000 <= staleAfterMs) {
-      return { status: 'synced', reason: 'no peer has more work than is verified here' }
-    }
-    return { status: 'stale', reason: 'in step with every peer, but the newest block is old' }
-  }
-
-  #syncingReason(): string {
-    if (this.hasWork() || this.#sync.syncPeer !== undefined) return 'fetching and verifying headers'
-    if (![...this.#sync.peers.values()].some((peer) => peer.servesHeaders)) return 'no peer here serves headers'
-    if (this.tree.tip.work < this.#options.chain.minimumChainWork) {
-      return 'the best chain that peers have shown has less work than this network is known to have'
-    }
-    if (this.#sync.verification.future.size > 0) return "peers' headers are ahead of this machine's clock: is it right?"
-    return 'asking peers for headers'
   }
 
   syncView(): SyncView {
