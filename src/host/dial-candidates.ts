@@ -8,7 +8,7 @@ import { transportName } from './remote-address.ts'
  * What is tried first. Measured in Chromium, from the dial to the verified head of 10,237 headers, medians of three: WebSockets
  * 0.41 s, WebTransport 0.45 s, WebRTC-Direct 0.75 s. TCP is as quick as the first; between tabs WebRTC is all there is.
  */
-const RANKING: readonly string[] = ['websockets', 'webtransport', 'webrtc-direct', 'webrtc']
+const RANKING: readonly string[] = ['tcp', 'websockets', 'webtransport', 'webrtc-direct', 'webrtc']
 /** An address that failed comes after its peer's others for so long, doubled each time, … */
 const BACKOFF_MS_MIN = 1_000
 /** … up to this. */

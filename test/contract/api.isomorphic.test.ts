@@ -59,7 +59,15 @@ test('head and status are there at once, ready comes with the verified head', as
     chain: 'bitcoin:regtest',
     head: gateway.head,
     progress: { target: 2_500, verified: 2_500 },
-    peers: [{ id: gateway.peerId, transport: 'websockets', direction: 'outbound', state: 'ready', strikes: 0 }],
+    peers: [
+      {
+        id: gateway.peerId,
+        transport: isTab ? 'websockets' : 'tcp',
+        direction: 'outbound',
+        state: 'ready',
+        strikes: 0,
+      },
+    ],
   })
   expect(lightNode.snapshot().peers[0]?.agent).toMatch(/^rushlight\/\d/)
 })
