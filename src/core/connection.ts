@@ -72,6 +72,11 @@ export function isPending({ handshake }: Connection): boolean {
   return handshake.phase === 'requested' || handshake.phase === 'awaited'
 }
 
+/** A handshake makes it ready, though that of an exchange-only one comes late. */
+export function isUnready(connection: Connection): boolean {
+  return isPending(connection) || connection.handshake.phase === 'exchange-only'
+}
+
 /**
  * Why a dial that led here is over before it was told to have worked; undefined while its peer may become ready.
  * `isAlive`: the connection stays open for something else.

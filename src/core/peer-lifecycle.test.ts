@@ -227,6 +227,29 @@ describe('handshakes', () => {
     expect(kit.exchanged).toEqual(['1 joined false', '1 left'])
   })
 
+  test('a handshake on an exchange-only connection makes its peer ready, as any other does; without room it is closed', () => {
+    for (const maxPeers of [1, 0]) {
+      const kit = createKit({ maxPeers })
+      const connection = kit.open('1', LARGER)
+      kit.lifecycle.protocolsLearnt(
+        { type: 'protocols-learnt', connection, speaksHandshake: false, speaksBitswap: true },
+        1,
+      )
+      kit.handshake(connection)
+      expect(kit.told()).toEqual(maxPeers === 1 ? [`ready ${LARGER}`] : [])
+      expect(closedIn(kit.effects)).toEqual(maxPeers === 1 ? [] : ['1 refused'])
+      expect(kit.exchanged).toEqual(['1 joined false', maxPeers === 1 ? '1 joined true' : '1 left'])
+      kit.close(connection)
+      expect(kit.exchanged.slice(2)).toEqual(maxPeers === 1 ? ['1 left'] : [])
+      expect(kit.lifecycle.readyCount).toBe(0)
+      // The bound on those that are pending still holds: none was counted off twice.
+      for (let index = 0; index <= limits.PENDING_CONNECTIONS_MAX; index += 1)
+        kit.open(`p${index}`, toPeerId(`p${index}`))
+      expect(closedIn(kit.effects).at(-1)).toBe(`p${limits.PENDING_CONNECTIONS_MAX} refused`)
+      expect(closedIn(kit.effects)).toHaveLength(maxPeers === 1 ? 1 : 2)
+    }
+  })
+
   test('every handshaken connection takes part in block exchange until it closes, or is found to be of another chain', () => {
     const kit = createKit()
     const first = kit.open('1', LARGER)

@@ -6,6 +6,7 @@ import {
   isHandshaken,
   isPending,
   isPreferred,
+  isUnready,
   joinExchange,
   retire,
   surplusDeadlineMs,
@@ -184,7 +185,7 @@ export class PeerLifecycle {
     const connection = this.#open(event.connection)
     if (connection === undefined || connection.handshake.phase === 'limited') return
     connection.heardMs = nowMs
-    if (isPending(connection) && !this.#hasRoomFor(connection.peer) && this.#options.judge(event.info) === undefined) {
+    if (isUnready(connection) && !this.#hasRoomFor(connection.peer) && this.#options.judge(event.info) === undefined) {
       this.#refuse(connection, nowMs)
       return
     }
@@ -377,21 +378,21 @@ export class PeerLifecycle {
     if (wasReady) this.#lost(connection, `wrong chain: ${mismatch}`, nowMs, backoffMs)
   }
 
-  /** requested | awaited → completed. Idempotent: a second completion refreshes nothing but the info (L5). */
+  /** requested | awaited | exchange-only → completed. Idempotent: a second completion refreshes nothing but the info (L5). */
   #complete(connection: Connection, info: NodeInfo, nowMs: number): void {
     const { handshake, peer: peerId } = connection
     if (handshake.phase === 'completed') {
       connection.handshake = { ...handshake, info }
       return
     }
-    if (handshake.phase !== 'requested' && handshake.phase !== 'awaited') return
+    if (!isUnready(connection)) return
     const peer = this.#peers.get(peerId)
     assert(peer !== undefined, 'a connection has its peer')
     if (!this.#hasRoomFor(peerId)) {
       this.#refuse(connection, nowMs)
       return
     }
-    this.#pendingCount -= 1
+    if (isPending(connection)) this.#pendingCount -= 1
     connection.handshake = { phase: 'completed', info, sinceMs: nowMs }
     if (!peer.isReady) this.#becomeReady(peerId, peer, info)
     else this.#options.notices.push({ type: 'connection-added', peer: peerId })

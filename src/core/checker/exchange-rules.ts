@@ -105,6 +105,11 @@ export class ExchangeRules {
       case 'peer-gone':
         for (const [load, { owner }] of this.reads) if (owner === effect.peer) this.reads.delete(load)
         return
+      case 'peer-ready': {
+        const peer = this.peers.get(effect.peer)
+        if (peer !== undefined) peer.isRushlight = true
+        return
+      }
       case 'admit-exchange':
         this.admitted(effect)
         return

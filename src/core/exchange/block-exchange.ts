@@ -146,8 +146,9 @@ export class BlockExchange {
   joined(args: { peer: PeerId; connection: ConnectionId; isRushlight: boolean; nowMs: number }): void {
     if (!this.isEnabled) return
     const { connection, isRushlight, nowMs } = args
-    this.#context.effects.push({ type: 'admit-exchange', connection })
     const known = this.#peers.get(args.peer)
+    // Again when an exchange-only one shakes hands after all.
+    if (known?.connections.has(connection) !== true) this.#context.effects.push({ type: 'admit-exchange', connection })
     if (known !== undefined) {
       this.#peers.addConnection(known, connection)
       known.isRushlight ||= isRushlight
