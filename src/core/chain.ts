@@ -134,6 +134,8 @@ export interface HeaderTree {
   startAbove(checkpoint: Checkpoint): void
   /** Gives up what is above the gap: the tip is then where the headers from genesis on end. */
   dropAbove(): void
+  /** Gives up what is below the gap and above this height: it does not lead to the next checkpoint. */
+  dropBelow(height: number): void
   has(root: Root): boolean
   /** By height on the best chain, or by root anywhere in the tree. */
   get(heightOrRoot: number | Root): HeaderRecord | undefined

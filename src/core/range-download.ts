@@ -5,6 +5,7 @@ import * as limits from './limits.ts'
 import type { Headers } from './message.ts'
 import type { PeerRequests } from './peer-requests.ts'
 import type { Range, RangeAttempt } from './range-attempt.ts'
+import type { StoreWriter } from './store-writer.ts'
 import type { SyncPeer } from './sync-peer.ts'
 
 export interface RangeDownloadOptions {
@@ -12,6 +13,7 @@ export interface RangeDownloadOptions {
   readonly tree: HeaderTree
   readonly queue: BatchQueue
   readonly requests: PeerRequests
+  readonly writer: StoreWriter
   readonly peers: ReadonlyMap<PeerId, SyncPeer>
 }
 
@@ -130,6 +132,7 @@ export class RangeDownload {
     if (this.#startBatch !== undefined && this.#options.queue.holdsLast(this.#startBatch)) return
     const index = this.#frontierIndex()
     if (index === -1) return this.stop()
+    this.#dropPart(index)
     this.#feed(index)
     const { height } = this.#low
     for (const [peer, { range }] of this.#attempts) if (range.to.height <= height) this.#attempts.delete(peer)
@@ -196,6 +199,16 @@ export class RangeDownload {
       const headerCount = headers.length / chain.headerSizeBytes
       queue.push({ source: { type, peer: held.peer }, headers, headerCount, last })
     }
+  }
+
+  /** Of a range of a back-fill that was no good a part may be in the tree: it is no way to the checkpoint. */
+  #dropPart(index: number): void {
+    const { queue, tree, writer } = this.#options
+    const range = this.#rangeAt(index)
+    if (tree.gap === undefined || range === undefined || queue.holdsLast(range.to.root)) return
+    if (this.#low.height === range.from.height) return
+    tree.dropBelow(range.from.height)
+    writer.headChanged(range.from.height)
   }
 
   get #lastHeight(): number {

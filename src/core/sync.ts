@@ -70,9 +70,9 @@ export class HeaderSync {
       onCheckpointRefused: () => this.#ranges.refuseStart(),
       onRunning: (now) => this.#started(now),
     })
-    const [requests, peers, { queue }] = [this.#requests, this.#peers, this.verification]
+    const [requests, peers, { queue, writer }] = [this.#requests, this.#peers, this.verification]
     this.#walk = new AncestorWalk({ ...options, requests, peers, verification: this.verification })
-    this.#ranges = new RangeDownload({ ...options, requests, peers, queue })
+    this.#ranges = new RangeDownload({ ...options, requests, peers, queue, writer })
     this.#asking = { ...options, requests, queue, ranges: this.#ranges }
   }
 
@@ -365,6 +365,8 @@ export class HeaderSync {
       // Others brought headers from genesis on meanwhile: it is asked for those then.
       const isOvertaken = this.#ranges.isStart(parent) && peer.idleBatchCount < limits.IDLE_BATCHES_MAX
       if (isOvertaken) peer.hasMore = true
+      // It goes on below our gap: ranges are asked of it there.
+      else if (this.#tree.has(parent)) peer.hasMore = false
       else this.#setAside(peer, undefined, now)
     }
   }

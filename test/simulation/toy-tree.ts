@@ -49,6 +49,8 @@ class ToyTree implements HeaderTree {
 
   dropAbove(): void {}
 
+  dropBelow(): void {}
+
   has(root: Root): boolean {
     const record = this.registry.byRoot(root)
     return record !== undefined && this.holds(record)

@@ -71,6 +71,11 @@ export class BestChain {
     this.#put(this.#lowTipHeight, row)
   }
 
+  /** Drops everything below the gap and above a height. */
+  truncateLow(height: number): void {
+    this.#lowTipHeight = Math.min(this.#lowTipHeight, height)
+  }
+
   /** The last height below the gap is the one before its other end. */
   close(): void {
     this.#baseHeight = 0

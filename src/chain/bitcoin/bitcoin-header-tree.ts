@@ -125,16 +125,24 @@ export class BitcoinHeaderTree implements HeaderTree {
 
   dropAbove(): void {
     if (this.gap === undefined) return
-    for (let leaf = this.#side.leastLeaf(-1); leaf !== undefined; leaf = this.#side.leastLeaf(-1)) this.#evict(leaf)
-    for (let height = this.#best.tipHeight; height >= this.#best.baseHeight; height -= 1) {
-      const row = this.#best.rowAt(height)
-      this.#best.truncate(height)
-      this.#forget(row)
-    }
+    this.#dropDown(this.#best.tipHeight, this.#best.baseHeight)
     this.#best.dropAbove()
+    this.#lowWork.passed(0)
     this.#start = undefined
-    this.#windowRow = -1
     this.#tip = undefined
+  }
+
+  dropBelow(height: number): void {
+    if (this.gap === undefined) return
+    this.#dropDown(this.#best.lowTipHeight, height + 1)
+    this.#best.truncateLow(height)
+  }
+
+  /** Lets headers of the best chain go, and every side row, as it may stand on one of them. */
+  #dropDown(fromHeight: number, toHeight: number): void {
+    for (let leaf = this.#side.leastLeaf(-1); leaf !== undefined; leaf = this.#side.leastLeaf(-1)) this.#evict(leaf)
+    for (let height = fromHeight; height >= toHeight; height -= 1) this.#forget(this.#best.rowAt(height))
+    this.#windowRow = -1
   }
 
   has(root: Root): boolean {

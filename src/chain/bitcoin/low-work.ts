@@ -44,8 +44,8 @@ export class LowWorkBound {
     this.#passedHeight = this.#checkpoints.findLast(isPassed)?.height ?? 0
   }
 
-  /** The tree starts above this checkpoint, whose own header comes later. */
+  /** The tree starts above this checkpoint, whose own header comes later; 0 where that is given up. */
   passed(height: number): void {
-    this.#passedHeight = Math.max(this.#passedHeight, height)
+    this.#passedHeight = height
   }
 }

@@ -1,0 +1,76 @@
+/** What hostile and short peers can do to a back-fill. */
+import { expect, test } from 'vitest'
+import { chain, fail, genesis, mine, type Remote, SIZE, treeOf, World } from '../../test/sync-world.ts'
+import type { Chain, HeaderTree } from './chain.ts'
+import * as limits from './limits.ts'
+import type { GetHeaders } from './message.ts'
+import { answer } from './serving.ts'
+
+const STEP = 100
+const START = 900
+const headers: Uint8Array = mine({ count: 1_000 })
+const tree: HeaderTree = treeOf(headers)
+const { height, root, work } = tree.tip
+const head = { height, root, work }
+
+const checkpointed: Chain = {
+  ...chain,
+  checkpoints: Array.from({ length: START / STEP }, (_, index) => {
+    const summary = tree.summary((index + 1) * STEP) ?? fail('a header')
+    const start = { work: summary.work, nextBits: 0x207fffff }
+    return { height: summary.height, root: summary.root, ...(summary.height === START && { start }) }
+  }),
+}
+
+function asked(remote: Remote): GetHeaders[] {
+  return remote.requests().filter((request) => request.type === 'get-headers')
+}
+
+function ask(remote: Remote): GetHeaders {
+  return asked(remote)[0] ?? fail('a question for headers')
+}
+
+/** What is in the store when every write is done. */
+function stored(world: World): Uint8Array {
+  let kept = new Uint8Array(0)
+  for (const effect of world.effects) {
+    if (effect.type !== 'persist') continue
+    expect(effect.truncateTo * SIZE).toBeLessThanOrEqual(kept.length)
+    kept = new Uint8Array([...kept.subarray(0, effect.truncateTo * SIZE), ...effect.append])
+    world.send({ type: 'persisted', sequence: effect.sequence })
+  }
+  return kept
+}
+
+test('headers that were passed off as the beginning of a range are no part of the chain, and others fill it in', () => {
+  const world = new World({ chain: checkpointed })
+  const [liar, a] = [world.join('liar', head), world.join('a', head)]
+  const first = ask(a)
+  liar.send(answer(ask(liar), tree))
+  const range = ask(liar)
+  expect(range.stop).toBe(tree.summary(STEP)?.root)
+  // Its own headers, each with its work, and at the end the checkpoint.
+  const own = mine({ count: 60, salt: 3 })
+  const lie = new Uint8Array([...own, ...headers.subarray(60 * SIZE, STEP * SIZE)])
+  liar.send({ type: 'headers', request: range.request, headers: lie, hasMore: false, head })
+  expect(world.warnings()).toEqual(['peer-struck'])
+  a.send(answer(first, tree))
+  a.serve(tree)
+  expect(world.core.view()).toMatchObject({ verifiedHeight: 1_000, head: { height: 1_000, trust: 'genesis' } })
+  expect(stored(world)).toEqual(new Uint8Array([...genesis, ...headers]))
+})
+
+test('a peer that ends below the checkpoint fills in what it has', () => {
+  const world = new World({ chain: checkpointed })
+  const short = treeOf(headers.subarray(0, 850 * SIZE))
+  const [a, low] = [world.join('a', head), world.join('low', short.tip)]
+  const fromGenesis = ask(low)
+  a.send(answer(ask(a), tree))
+  expect(world.height).toBe(1_000)
+  a.close()
+  low.send(answer(fromGenesis, short))
+  low.serve(short)
+  world.advance(limits.ASK_AGAIN_INTERVAL_MS)
+  low.serve(short)
+  expect(world.core.view().verifiedHeight).toBe(800)
+})
