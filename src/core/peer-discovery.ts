@@ -7,7 +7,7 @@ import * as limits from './limits.ts'
 import type { GetPeers, NodeInfo, PeerRecord, Peers, Refused, Road, SyncMessage } from './message.ts'
 import { PeerTable, type KnownPeer } from './peer-table.ts'
 import type { RandomSource } from './random.ts'
-import { canDial, scopeOf, type Scope } from './road.ts'
+import { canDial, isUsual, scopeOf, type Scope } from './road.ts'
 
 type PeersMessage = GetPeers | Peers | Refused
 
@@ -128,13 +128,14 @@ export class PeerDiscovery {
     { peer, connection, nowMs }: { peer: PeerId; connection: Connection; nowMs: number },
   ): void {
     if (record.peer === this.#options.ownPeer) return
-    if (!isWithin(record, scopeOf(connection.address))) return
+    if (!isWithin(record, this.#scopeFrom(connection))) return
     this.#table.take({ record, source: peer, nowMs })
     this.#mayFind = true
   }
 
-  #answer({ request, roads }: GetPeers, peer: PeerId, { id: connection, address }: Connection): void {
+  #answer({ request, roads }: GetPeers, peer: PeerId, asker: Connection): void {
     const { random, effects } = this.#options
+    const from = this.#scopeFrom(asker)
     const others = [...this.#ready]
       .filter((other) => other !== peer)
       .map((other) => this.#table.known.get(other)?.record)
@@ -142,9 +143,18 @@ export class PeerDiscovery {
     const first = Math.floor(random() * others.length)
     const records = [this.#ownRecord, ...others.slice(first), ...others.slice(0, first)]
       .filter((record) => record !== undefined)
-      .filter((record) => isWithin(record, scopeOf(address)) && record.addresses.some((each) => canDial(each, roads)))
+      .filter((record) => isWithin(record, from) && record.addresses.some((each) => canDial(each, roads)))
       .slice(0, limits.PEER_RECORDS_PER_MESSAGE_MAX)
-    effects.push({ type: 'send-message', connection, message: { type: 'peers', request, records } })
+    effects.push({ type: 'send-message', connection: asker.id, message: { type: 'peers', request, records } })
+  }
+
+  /**
+   * Who dials a public address of ours may come from anywhere: a reverse proxy on this machine hides from where. So does the
+   * addon that listens for WebTransport, which says 0.0.0.0.
+   */
+  #scopeFrom({ address, direction }: Connection): Scope {
+    const isPublic = this.#ownRecord?.addresses.some((each) => scopeOf(each) === 2)
+    return (direction === 'inbound' && isPublic) || address.startsWith('/ip4/0.') ? 2 : scopeOf(address)
   }
 
   /** At the end of every step: asks whom it is time to ask, and dials. */
@@ -192,7 +202,7 @@ export class PeerDiscovery {
   #dial(nowMs: number): void {
     const { dials, ownPeer, hasRoom } = this.#options
     const addressesOf = ({ addresses }: PeerRecord): readonly string[] =>
-      addresses.filter((address) => canDial(address, this.#roads) && !address.includes(`/p2p/${ownPeer}/`))
+      addresses.filter((each) => canDial(each, this.#roads) && isUsual(each) && !each.includes(`/p2p/${ownPeer}/`))
     while (dials.hasRoomForLearnt && hasRoom()) {
       const record = this.#table.pick(nowMs, (each) => {
         const { peer } = each

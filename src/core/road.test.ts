@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Road } from './message.ts'
-import { canDial, hostScope, scopeOf } from './road.ts'
+import { canDial, hostScope, isUsual, scopeOf } from './road.ts'
 
 const PEER = '12D3KooWEW4VXGhWqv2AzCCDiGSviSJiurWVUEsN951sjCz1e4VF'
 const ALL: readonly Road[] = ['tcp', 'ws', 'wss', 'webtransport', 'webrtc-direct', 'webrtc']
@@ -59,4 +59,31 @@ test.each<readonly [string, readonly Road[]]>([
 test('what goes by a relay alone, or by a road that we have no name for, is not dialled', () => {
   expect(canDial(`/ip4/1.2.3.4/tcp/1/ws/p2p/${PEER}/p2p-circuit/p2p/${PEER}`, ALL)).toBe(false)
   expect(canDial('/ip4/1.2.3.4/udp/1/quic-v1', ALL)).toBe(false)
+})
+
+test.each([
+  'ip4/1.2.3.4',
+  'ip6/::1',
+  'ip6/2001:db8::1',
+  'ip6/fd00::1',
+  'dns4/gateway.example',
+  'dns/nas',
+  'dns6/xn--a.b_c.de',
+])('a stranger may tell us of %s', (host) => {
+  expect(isUsual(`/${host}/tcp/1/ws`)).toBe(true)
+})
+
+// How else 127.0.0.1 can be written: RFC 4291 2.5.5, RFC 6052, the URL standard's IPv4 and IDNA parsers, RFC 4007.
+test.each([
+  'ip6/::ffff:7f00:1',
+  'ip6/::7f00:1',
+  'ip6/64:ff9b::7f00:1',
+  'ip6zone/a.b/ip6/::1',
+  'dns4/0x7f.1',
+  'dns4/0177.0.0.1',
+  'dns4/localhost.',
+  'dns4/%EF%BC%91%EF%BC%92%EF%BC%97.0.0.1',
+  'dnsaddr/gateway.example',
+])('a stranger may not tell us of %s', (host) => {
+  expect(isUsual(`/${host}/tcp/1/ws`)).toBe(false)
 })

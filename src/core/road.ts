@@ -19,6 +19,14 @@ export function scopeOf(address: string): Scope {
   return /^(ip|dns)/.test(kind) ? hostScope(host) : 2
 }
 
+/** Hosts in their usual form alone. What looks public may be this machine: ::ffff:7f00:1, 64:ff9b::7f00:1, 0x7f.1, localhost. */
+const USUAL = /^\/(ip4|ip6\/(::1\/|[\da-f]{4}:)|dns[46]?\/([\w-]+\.)*[a-z][\w-]*\/)/i
+
+/** The host that it names is what `scopeOf` takes it for, so a stranger may tell us of it. */
+export function isUsual(address: string): boolean {
+  return USUAL.test(address)
+}
+
 /** All roads that this multiaddr needs are there: a relayed one leads to its relay first, and by a relay alone go only signals. */
 export function canDial(address: string, roads: readonly Road[]): boolean {
   const [first = '', relayed] = address.split('/p2p-circuit')

@@ -158,7 +158,7 @@ export class Liar implements Machine {
 
   private madeUp(): PeerRecord {
     const peer = `made-up-${(this.madeUpCount += 1)}-${this.options.random.next32()}` as PeerId
-    return recordOf({ peer, address: '/simulated/nowhere', sequence: 1 })
+    return recordOf({ peer, address: '/dns/nowhere.example', sequence: 1 })
   }
 
   private claim(): ClaimedHead {

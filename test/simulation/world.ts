@@ -257,5 +257,5 @@ function isOver(end: LinkEnd): boolean {
 }
 
 export function addressOf(index: number): string {
-  return `/simulated/${index}`
+  return `/dns/computer-${index}.example`
 }
