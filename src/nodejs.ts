@@ -147,6 +147,8 @@ export interface GatewayOptions {
   readonly withoutRoads?: readonly GatewayRoad[]
   /** Tabs leave word here for each other, and then meet directly. Default: true. */
   readonly relays?: boolean
+  /** As the option of `createLightNode`. */
+  readonly discoverPeers?: boolean
   readonly announce: readonly string[]
   /** It makes the headers itself: a practice chain. */
   readonly isAuthority: boolean
@@ -206,7 +208,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         listen: [`/${ip}/${host}/tcp/${port}/ws`, ...roads.listen],
         services: options.relays === false ? [] : [relayServer()],
         announce,
-        roads: roadsOf(TRANSPORTS),
+        roads: options.discoverPeers === false ? undefined : roadsOf(TRANSPORTS),
         headerSizeBytes: chain.headerSizeBytes,
         log,
         ...(privateKey === undefined ? {} : { privateKey }),

@@ -40,7 +40,8 @@ export async function createNodejsLibp2p(parts: Libp2pParts): Promise<Libp2pCore
 /** libp2p keeps a public address to itself until strangers have dialled it back (AutoNAT): whoever listens there means it. */
 function tellListening({ events, addressManager }: Libp2pComponents): object {
   events.addEventListener('transport:listening', ({ detail }) => {
-    for (const address of detail.getAddrs()) addressManager.confirmObservedAddr(address, { type: 'transport' })
+    const addresses = detail.getAddrs().filter((address) => address.toString().startsWith('/ip'))
+    for (const address of addresses) addressManager.confirmObservedAddr(address, { type: 'transport' })
   })
   return {}
 }

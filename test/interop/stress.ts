@@ -98,6 +98,8 @@ async function open(): Promise<{ readonly lightNode: Gateway; readonly close: ()
     host: '127.0.0.1',
     announce: [],
     isAuthority: false,
+    // Who learnt of the honest peer would dial it once it is gone.
+    discoverPeers: false,
     log: () => {},
     httpRequestHandler: (_request, response) => void response.writeHead(404).end(),
     allowUpgrade: () => true,
