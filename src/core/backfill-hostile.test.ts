@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { chain, fail, genesis, mine, type Remote, SIZE, treeOf, World } from '../../test/sync-world.ts'
 import type { Chain, HeaderTree } from './chain.ts'
 import * as limits from './limits.ts'
-import type { GetHeaders } from './message.ts'
+import type { GetHeaders, SyncMessage } from './message.ts'
 import { answer } from './serving.ts'
 
 const STEP = 100
@@ -73,4 +73,31 @@ test('a peer that ends below the checkpoint fills in what it has', () => {
   world.advance(limits.ASK_AGAIN_INTERVAL_MS)
   low.serve(short)
   expect(world.core.view().verifiedHeight).toBe(800)
+})
+
+test('two peers that send a range header by header do not keep it from a third', () => {
+  const world = new World({ chain: checkpointed })
+  const [x, y] = [world.join('x', head), world.join('y', head)]
+  const a = world.join('a', head)
+  const first = ask(a)
+  const drip = (): void => {
+    for (const remote of [x, y]) {
+      for (const request of asked(remote)) {
+        const sent = answer({ ...request, countMax: request.stop === undefined ? request.countMax : 1 }, tree)
+        remote.send({ ...sent, head } as SyncMessage)
+      }
+    }
+  }
+  drip()
+  y.serve(tree)
+  world.advance(limits.RANGE_SLOW_MS)
+  drip()
+  a.send(answer(first, tree))
+  expect(world.core.view().verifiedHeight).toBe(0)
+  for (let round = 0; round < 12; round += 1) {
+    world.advance(limits.RANGE_SLOW_MS)
+    a.serve(tree)
+    drip()
+  }
+  expect(world.core.view().verifiedHeight).toBe(1_000)
 })

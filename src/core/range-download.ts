@@ -31,7 +31,7 @@ export class RangeDownload {
   nextTimeout: number = Infinity
   readonly #options: RangeDownloadOptions
   readonly #checkpoints: readonly Checkpoint[]
-  /** One a peer; two of the same range where the first is slow. */
+  /** One a peer, oldest first; several of the same range where the first is slow. */
   readonly #attempts = new Map<PeerId, RangeAttempt>()
   /** Whole ranges that wait for those below them, by the root they end in. */
   readonly #held = new Map<Root, { readonly peer: PeerId; readonly parts: readonly Uint8Array[] }>()
@@ -145,7 +145,7 @@ export class RangeDownload {
       // Where nothing is left for one that has everything, hundreds of others need not be looked at.
       else if (!this.#lacking.has(peer.peer) && peer.claimed.height >= this.#lastHeight) isAllAsked = true
     }
-    const dueMs = Array.from(this.#attempts.values(), slowAtMs)
+    const dueMs = Array.from(this.#attempts.values(), (attempt) => slowAtMs(attempt))
     for (const { untilMs } of this.#lacking.values()) dueMs.push(untilMs)
     this.nextTimeout = Math.min(Infinity, ...dueMs.filter((atMs) => atMs > nowMs))
   }
@@ -251,9 +251,10 @@ export class RangeDownload {
       if (aheadBytes > limits.RANGE_BYTES_AHEAD_MAX) break
       if (this.#held.has(to.root) || queue.holdsLast(to.root)) continue
       const attempts = [...this.#attempts.values()].filter((attempt) => attempt.range.to === to)
-      const [only, second] = attempts
-      if (only === undefined) return index
-      const isSlow = second === undefined && nowMs >= slowAtMs(only)
+      const newest = attempts.at(-1)
+      if (newest === undefined) return index
+      // The third after four times as long, the fourth after nine: where all are slow it is our own line.
+      const isSlow = nowMs >= slowAtMs(newest, attempts.length ** 2)
       if (isSlow && isLowest) return index
       if (isSlow) slow ??= index
       isLowest = false
@@ -325,7 +326,7 @@ export class RangeDownload {
 }
 
 /** A peer that sends sends on: each batch that came leaves it time for the next one. */
-function slowAtMs({ startedMs, height, range }: RangeAttempt): number {
+function slowAtMs({ startedMs, height, range }: RangeAttempt, patience = 1): number {
   const batches = 1 + Math.floor((height - range.from.height) / limits.HEADERS_PER_MESSAGE_MAX)
-  return startedMs + batches * limits.RANGE_SLOW_MS
+  return startedMs + patience * batches * limits.RANGE_SLOW_MS
 }

@@ -283,7 +283,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'src/core/range-download.ts',
-        search: `const isSlow = second === undefined && nowMs >= slowAtMs(only)`,
+        search: `const isSlow = nowMs >= slowAtMs(newest, attempts.length ** 2)`,
         replacement: `const isSlow = false`,
       },
     ],
