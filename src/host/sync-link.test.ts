@@ -84,6 +84,28 @@ test('a record that its subject has not signed strikes its sender once, and lose
   ])
 })
 
+test('records that nobody asked for are not opened, nor those of a second answer', async () => {
+  const record = await sealPeerRecord({ privateKey: await generateKeyPair('Ed25519'), addresses: [], sequence: 1 })
+  const told: string[] = []
+  const ours = new FakeStream()
+  const link = new SyncLink({
+    connection: { newStream: async () => ours } as unknown as Connection,
+    id: toConnectionId('a'),
+    headerSizeBytes: 80,
+    post: ({ type }) => told.push(type),
+    offer: async ({ message }) => void told.push(message.type),
+  })
+  const answer = (number: number): void => {
+    const request = toRequestId(number)
+    ours.receive(encodeFrame(encodeSyncMessage({ type: 'peers', request, records: [record] })))
+  }
+  link.send({ type: 'get-peers', request: toRequestId(2), roads: ['ws'], records: [] })
+  await settled()
+  for (const number of [1, 2, 2, 3]) answer(number)
+  ours.receive(encodeFrame(encodeSyncMessage({ type: 'pong', request: toRequestId(9) })))
+  await expect.poll(() => told).toEqual(['peers', 'pong'])
+})
+
 test('who asks for peers faster than anybody has use for is told that we are busy, at no cost', async () => {
   const offered: string[] = []
   const link = new SyncLink({

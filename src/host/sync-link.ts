@@ -48,6 +48,8 @@ export class SyncLink {
   #inbound: Inbound | undefined
   #isEnded = false
   #peersRequestCount = 0
+  /** The core has one under way at most. */
+  #peersAsked: RequestId | undefined
   #endedBytesIn = 0
   #endedBytesOut = 0
 
@@ -88,9 +90,12 @@ export class SyncLink {
       case 'pong':
       case 'refused':
         return this.#answer(message)
+      case 'get-peers':
+        this.#peersAsked = message.request
+        break
       default:
-        return this.#request(encodeSyncMessage(message))
     }
+    this.#request(encodeSyncMessage(message))
   }
 
   /** The peer opened its stream; one that it had is replaced. */
@@ -249,6 +254,9 @@ export class SyncLink {
           case 'refused':
             return this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
           case 'peers':
+            // Each costs the check of its signatures, so what nobody asked for is not opened.
+            if (message.request !== this.#peersAsked) return
+            this.#peersAsked = undefined
             return this.#offerOpened(message, payload.length)
           default:
             throw undecodable('an answer on our stream', message.type)
