@@ -229,4 +229,17 @@ describe('learnt peers', () => {
     dials.peerGone({ peer: toPeerId('one'), nowMs: 0, backoffMs: undefined })
     expect(dials.nextTimeout()).toBeDefined()
   })
+
+  test('are kept once the app asks for one that is connected, though it is away when it is dialled next', () => {
+    const { dials, effects } = createKit([])
+    const peer = toPeerId('one')
+    learn(dials, 'one')
+    dials.succeeded({ dial: toDialId(1), peer, connection: CONNECTION })
+    dials.peerReady(peer)
+    expect(dials.connect({ token: 1, address: '/ip4/1.2.3.4/tcp/1/p2p/one', nowMs: 0 })).toBe(peer)
+    dials.peerGone({ peer, nowMs: 0, backoffMs: undefined })
+    dials.handleTimeout(dials.nextTimeout() ?? 0)
+    dials.failed({ dial: lastDial(effects).dial, failure: 'unreachable', detail: 'nobody', nowMs: 0 })
+    expect(dials.nextTimeout()).toBeDefined()
+  })
 })

@@ -191,7 +191,10 @@ export class DialSchedule {
   connect(args: { token: number; address: string; nowMs: number }): PeerId | undefined {
     let target = this.#targets.get(args.address)
     if (target !== undefined) target.learnt = undefined
-    if (target?.state.phase === 'connected') return target.state.peer
+    if (target?.state.phase === 'connected') {
+      target.isKept = true
+      return target.state.peer
+    }
     if (target === undefined) {
       if (this.#targets.size >= TARGETS_MAX) {
         const detail = `expected at most ${TARGETS_MAX} addresses to stay connected to`
