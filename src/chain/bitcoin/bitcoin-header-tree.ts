@@ -203,9 +203,7 @@ export class BitcoinHeaderTree implements HeaderTree {
       parent === -1
         ? this.#isGenesis(headers, start) || this.#followsStart(headers, start)
         : isBackfill || !this.#isBelowGap(parent)
-    if (!isConnected) {
-      return { addedCount: 0, knownCount: 0, headChange: undefined, stop: unconnected(headers, index) }
-    }
+    if (!isConnected) return { addedCount: 0, knownCount: 0, headChange: undefined, stop: unconnected(headers, index) }
     const roots = new Uint8Array(count * ROOT_SIZE_BYTES)
     this.#hashHeaders(headers, start, count, roots)
 
@@ -254,9 +252,7 @@ export class BitcoinHeaderTree implements HeaderTree {
       bestHeight: (row) => (this.#side.has(row) ? undefined : this.#rows.height(row)),
     })
     const headers = new Uint8Array(found.rows.length * HEADER_SIZE_BYTES)
-    found.rows.forEach((row, index) => {
-      this.#rows.copy(row, headers, index * HEADER_SIZE_BYTES)
-    })
+    for (const [index, row] of found.rows.entries()) this.#rows.copy(row, headers, index * HEADER_SIZE_BYTES)
     return { headers, answered: found.answered, unknown: found.unknown }
   }
 
@@ -374,9 +370,8 @@ export class BitcoinHeaderTree implements HeaderTree {
     }
     const commonHeight = this.#rows.height(fork)
     const revertedRows: number[] = []
-    for (let height = commonHeight + 1; height <= this.#best.tipHeight; height += 1) {
+    for (let height = commonHeight + 1; height <= this.#best.tipHeight; height += 1)
       revertedRows.push(this.#best.rowAt(height))
-    }
     // Before the best chain changes: a root is read from its child there.
     this.#headChange = { commonHeight, reverted: revertedRows.map((reverted) => this.#summaryOf(reverted)) }
     this.#best.truncate(commonHeight)
