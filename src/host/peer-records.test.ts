@@ -51,6 +51,12 @@ test('a record that somebody else signed, or changed, is refused', async () => {
   }
 })
 
+test('a record is signed with an Ed25519 key: others can be made to cost whatever their owner likes', async () => {
+  const rsa = await generateKeyPair('RSA', 2048)
+  const { envelope } = await sealPeerRecord({ privateKey: rsa, addresses: [], sequence: 1 })
+  await expect(openPeerRecord(envelope)).rejects.toThrow('signed of itself')
+})
+
 test('of our addresses those that reach furthest are told, eight at most, in 1,024 bytes', async () => {
   const local = `/ip4/127.0.0.1/tcp/1/p2p/${peer.toString()}`
   const lan = `/ip4/192.168.1.4/tcp/1/p2p/${peer.toString()}`

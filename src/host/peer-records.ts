@@ -46,7 +46,8 @@ export async function openPeerRecord(envelope: Uint8Array): Promise<PeerRecord> 
   const key = publicKeyFromProtobuf(publicKey)
   const id = peerIdFromPublicKey(key)
   const name = id.toString()
-  const isSubjects = id.toMultihash().bytes.join() === peer.join()
+  // Every key of ours is of this kind. An RSA key with a long exponent costs ten times as much to check.
+  const isSubjects = key.type === 'Ed25519' && id.toMultihash().bytes.join() === peer.join()
   if (!isSubjects || !(await key.verify(signedBytes(payload), signature))) {
     throw undecodable(`a record that ${name} signed of itself`, 'another')
   }
