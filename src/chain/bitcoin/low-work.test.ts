@@ -95,3 +95,13 @@ test('where checkpoints lie further apart than the bound, a chain may reach the 
   expect(add(tree, headers).stop).toBeUndefined()
   expect(tree.tip.height).toBe(400)
 })
+
+test('a start that is given up leaves no more room than there was before it', () => {
+  const headers = mine(300)
+  const checkpoint = { ...checkpointOf(headers, 200), start: { work: 402n, nextBits: 0x207fffff } }
+  const tree = treeWith({ minimumChainWork: 10_000n, checkpoints: [checkpoint] })
+  tree.startAbove(checkpoint)
+  expect(add(tree, headers.subarray(200 * HEADER_SIZE_BYTES)).stop).toBeUndefined()
+  tree.dropAbove()
+  expect(add(tree, mine(400, 1)).stop).toMatchObject({ type: 'no-room', height: 201 })
+})
