@@ -232,11 +232,15 @@ interface StartOptions {
   readonly record: ((line: string) => void) | undefined
   readonly debug: boolean
   readonly isAuthority: boolean
-  readonly makeHost: (libp2p: Libp2pModules, privateKey: Uint8Array | undefined) => Promise<Host>
+  readonly makeHost: (
+    libp2p: Libp2pModules,
+    privateKey: ReturnType<Libp2pModules['readPrivateKey']> | undefined,
+  ) => Promise<Host>
 }
 
 type Libp2pModules = typeof import('./host/libp2p-host.ts') &
   typeof import('./host/libp2p.nodejs.ts') &
+  typeof import('./host/private-key.nodejs.ts') &
   typeof import('./host/transports.nodejs.ts')
 
 /** libp2p takes a quarter of a second to load, which a command that needs no network should not wait for. */
@@ -244,6 +248,7 @@ async function loadLibp2p(): Promise<Libp2pModules> {
   return {
     ...(await import('./host/libp2p-host.ts')),
     ...(await import('./host/libp2p.nodejs.ts')),
+    ...(await import('./host/private-key.nodejs.ts')),
     ...(await import('./host/transports.nodejs.ts')),
   }
 }
@@ -255,8 +260,8 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
   try {
     const libp2p = await loadLibp2p()
     const { debugCore } = options.debug ? await import('./driver/debugging.ts') : {}
-    const privateKey = await folder?.readOrCreateKey(libp2p.createPrivateKey)
-    const host = await options.makeHost(libp2p, privateKey)
+    const key = await folder?.readOrCreateKey(libp2p.createPrivateKey)
+    const host = await options.makeHost(libp2p, key && libp2p.readPrivateKey(key))
     const lightNode = new RunningLightNode({
       chain,
       peers: [...peers, ...(bitcoinSide?.peers ?? [])],

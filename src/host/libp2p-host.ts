@@ -1,5 +1,5 @@
 import { noise } from '@libp2p/noise'
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { Connection, IdentifyResult, PrivateKey, Stream } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -26,6 +26,8 @@ const STREAM_WINDOW_BYTES_MAX: number = 4 * 1024 * 1024
 const TICK_MS = 1_000
 /** Peers of closed connections are forgotten this often, in ticks: a tab has a new identity at every load. */
 const FORGET_PEERS_TICKS = 60
+/** RFC 8032, section 5.1.5. */
+const ED25519_SEED_BYTES = 32
 /** host.ts: `stop` resolves within 3 s. */
 const STOP_TIMEOUT_MS = 2_500
 
@@ -40,8 +42,8 @@ export interface Libp2pHostOptions {
   readonly announce?: readonly string[]
   /** Besides identify: a relay, on a gateway. */
   readonly services?: Libp2pParts['services']
-  /** As `createPrivateKey` made it; without it a fresh one for this run. */
-  readonly privateKey?: Uint8Array
+  /** Without it a fresh one for this run. */
+  readonly privateKey?: PrivateKey
   /** What we can dial: then others are told where we are, signed, and asked for those that they know. */
   readonly roads?: readonly Road[] | undefined
   /** Of the chain whose messages are carried. */
@@ -60,22 +62,21 @@ interface AdapterOptions extends Pick<
   readonly key?: PrivateKey
 }
 
-/** A new Ed25519 key, as a libp2p protobuf private key. */
-export async function createPrivateKey(): Promise<Uint8Array> {
-  return privateKeyToProtobuf(await generateKeyPair('Ed25519'))
-}
-
 /** Rejects with `HostError('invalid-address')` when an address to listen on or to announce is none. */
 export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Host> {
   for (const address of [...(options.listen ?? []), ...(options.announce ?? [])]) assertMultiaddr(address)
-  const { privateKey: encoded } = options
-  const privateKey = encoded === undefined ? await generateKeyPair('Ed25519') : privateKeyFromProtobuf(encoded)
+  const privateKey = options.privateKey ?? (await freshKey())
   return hostOver(await makeLibp2p(options, privateKey), { ...options, key: privateKey })
 }
 
 /** A host over a libp2p that is not started yet: tests hand in one that misbehaves or negotiates otherwise. */
 export function hostOver(libp2p: Libp2pCore, options: AdapterOptions): Host {
   return new Libp2pHost(options, libp2p)
+}
+
+/** From a seed: what makes keys of any kind weighs 0.6 kB more in a tab. */
+function freshKey(): Promise<PrivateKey> {
+  return generateKeyPairFromSeed('Ed25519', crypto.getRandomValues(new Uint8Array(ED25519_SEED_BYTES)))
 }
 
 function assertMultiaddr(address: string): void {

@@ -2,7 +2,8 @@ import http from 'node:http'
 import net from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { HostError } from '../../src/host/host.ts'
-import { createLibp2pHost, createPrivateKey } from '../../src/host/libp2p-host.ts'
+import { createLibp2pHost } from '../../src/host/libp2p-host.ts'
+import { createPrivateKey, readPrivateKey } from '../../src/host/private-key.nodejs.ts'
 import { nodejsTransports, type NodejsTransportsOptions } from '../../src/host/transports.nodejs.ts'
 import { HEADER_BYTES, ScriptedHost } from './libp2p-scripted.ts'
 import { libp2pUnderTest } from './libp2p-under-test.ts'
@@ -279,7 +280,7 @@ test('50 peers connect at once from one host, over each transport, and all stay'
 })
 
 test('a key given again gives the same peer; addresses that are none and ports in use are refused in one line', async () => {
-  const privateKey = await createPrivateKey()
+  const privateKey = readPrivateKey(await createPrivateKey())
   const createLibp2p = libp2pUnderTest
   const options = { createLibp2p, transports: nodejsTransports(), headerSizeBytes: HEADER_BYTES, privateKey }
   const [first, second] = await Promise.all([createLibp2pHost(options), createLibp2pHost(options)])

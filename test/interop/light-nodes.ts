@@ -12,7 +12,8 @@ import { systemClock } from '../../src/driver/clock.ts'
 import { RunningLightNode } from '../../src/driver/light-node.ts'
 import { addressProblem } from '../../src/host/address.ts'
 import type { Host } from '../../src/host/host.ts'
-import { createLibp2pHost, createPrivateKey } from '../../src/host/libp2p-host.ts'
+import { createLibp2pHost } from '../../src/host/libp2p-host.ts'
+import { createPrivateKey, readPrivateKey } from '../../src/host/private-key.nodejs.ts'
 import { nodejsTransports } from '../../src/host/transports.nodejs.ts'
 import { openDataFolder } from '../../src/store/data-folder.nodejs.ts'
 import { createFileStore } from '../../src/store/file.nodejs.ts'
@@ -69,13 +70,13 @@ export async function startCounted(options: CountedOptions = {}): Promise<Counte
   const storeOptions = { chain: id, genesis, headerSizeBytes }
   const folder = options.directory === undefined ? undefined : await openDataFolder({ directory: options.directory })
   const store = folder === undefined ? createMemoryStore(storeOptions) : createFileStore({ ...storeOptions, folder })
-  const privateKey = await folder?.readOrCreateKey(createPrivateKey)
+  const key = await folder?.readOrCreateKey(createPrivateKey)
   const host = await createLibp2pHost({
     createLibp2p: libp2pUnderTest,
     transports: nodejsTransports({ transports: [transport] }),
     listen: isListening ? [LISTEN[transport]] : [],
     headerSizeBytes,
-    ...(privateKey === undefined ? {} : { privateKey }),
+    ...(key === undefined ? {} : { privateKey: readPrivateKey(key) }),
   })
   const sent = new Map<MessageType, number>()
   let receivedBytes = 0
