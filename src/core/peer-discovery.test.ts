@@ -11,6 +11,7 @@ test.each([
   ['/ip6/::ffff:808:808/tcp/1/ws', []],
   // By a listener that does not tell, and through a proxy on this machine.
   ['/ip4/0.0.0.0/udp/0/quic-v1/webtransport/p2p/stranger', []],
+  ['/ip4/0.0.0.0/udp/0/quic-v1/webtransport/p2p/stranger', ['/ip4/192.168.0.9/tcp/1/ws/p2p/own']],
   ['/ip4/127.0.0.1/tcp/1/ws', ['/dns4/gateway.example/tcp/443/tls/ws/p2p/own']],
 ])('a stranger from %s makes us dial nothing of ours, however it writes it', (from, own) => {
   const stranger = toPeerId('stranger')

@@ -150,11 +150,12 @@ export class PeerDiscovery {
 
   /**
    * Who dials a public address of ours may come from anywhere: a reverse proxy on this machine hides from where. So does the
-   * addon that listens for WebTransport, which says 0.0.0.0.
+   * addon that listens for WebTransport, which says 0.0.0.0: from this machine only where nobody else reaches us.
    */
   #scopeFrom({ address, direction }: Connection): Scope {
-    const isPublic = this.#ownRecord?.addresses.some((each) => scopeOf(each) === 2)
-    return (direction === 'inbound' && isPublic) || address.startsWith('/ip4/0.') ? 2 : scopeOf(address)
+    const own = this.#ownRecord?.addresses.map(scopeOf) ?? []
+    if (address.startsWith('/ip4/0.')) return own.length > 0 && own.every((scope) => scope === 0) ? 0 : 2
+    return direction === 'inbound' && own.includes(2) ? 2 : scopeOf(address)
   }
 
   /** At the end of every step: asks whom it is time to ask, and dials. */
