@@ -1,17 +1,14 @@
 import type {
   ClearableSignal,
   Connection,
-  ConnectionEncrypter,
   MultiaddrConnection,
   Stream,
   StreamMuxer,
   StreamMuxerFactory,
-  Upgrader,
-  UpgraderOptions,
-  UpgraderWithoutEncryptionOptions,
 } from '@libp2p/interface'
 import { PENDING_CONNECTIONS_MAX } from '../core/limits.ts'
 import { INBOUND_EXCHANGE_STREAMS_MAX } from './exchange-inbound.ts'
+import { PassingUpgrader, type AnyUpgraderOptions } from './passing-upgrader.ts'
 import { endWithRemote, leaveInitChannel } from './webrtc-mending.ts'
 
 /** Streams a peer may have open on one connection: exchange, and room for handshakes, sync and what libp2p itself opens. */
@@ -19,34 +16,18 @@ export const INBOUND_STREAMS_PER_CONNECTION_MAX: number = INBOUND_EXCHANGE_STREA
 /** Each lives for a minute at most and carries signals only; a crowd that wants in at once comes a minute later. */
 const RELAYED_CONNECTIONS_MAX = 64
 
-type Options = UpgraderOptions | UpgraderWithoutEncryptionOptions
-
 /** Bounds what transports with a muxer of their own (WebRTC, WebTransport) leave open: dials under way, relayed connections, and streams. */
-export class BoundedUpgrader implements Upgrader {
-  readonly #upgrader: Upgrader
+export class BoundedUpgrader extends PassingUpgrader {
   #pendingCount = 0
   #relayedCount = 0
 
-  constructor(upgrader: Upgrader) {
-    this.#upgrader = upgrader
-  }
-
-  getStreamMuxers(): Map<string, StreamMuxerFactory> {
-    return this.#upgrader.getStreamMuxers()
-  }
-
-  getConnectionEncrypters(): Map<string, ConnectionEncrypter> {
-    return this.#upgrader.getConnectionEncrypters()
-  }
-
   /** Aborted from the start when too many dial at once: a datagram of a stranger would cost a connection otherwise. */
-  createInboundAbortSignal(given?: AbortSignal): ClearableSignal {
+  override createInboundAbortSignal(given?: AbortSignal): ClearableSignal {
     if (this.#pendingCount >= PENDING_CONNECTIONS_MAX) {
       return Object.assign(AbortSignal.abort(new Error('too many connections at once')), { clear: () => {} })
     }
     this.#pendingCount++
-    // Its type asks for a signal; its code does without.
-    const signal = this.#upgrader.createInboundAbortSignal(given as AbortSignal)
+    const signal = super.createInboundAbortSignal(given)
     const clear = signal.clear.bind(signal)
     let isCleared = false
     signal.clear = () => {
@@ -57,19 +38,19 @@ export class BoundedUpgrader implements Upgrader {
     return signal
   }
 
-  async upgradeInbound(maConn: MultiaddrConnection, options: Options): Promise<void> {
+  override async upgradeInbound(maConn: MultiaddrConnection, options: AnyUpgraderOptions): Promise<void> {
     this.#countRelayed(maConn, options)
     endWithRemote(maConn)
-    return this.#upgrader.upgradeInbound(maConn, bounded(options) as UpgraderWithoutEncryptionOptions)
+    return super.upgradeInbound(maConn, bounded(options))
   }
 
-  async upgradeOutbound(maConn: MultiaddrConnection, options: Options): Promise<Connection> {
+  override async upgradeOutbound(maConn: MultiaddrConnection, options: AnyUpgraderOptions): Promise<Connection> {
     this.#countRelayed(maConn, options)
     endWithRemote(maConn)
-    return this.#upgrader.upgradeOutbound(maConn, bounded(options) as UpgraderWithoutEncryptionOptions)
+    return super.upgradeOutbound(maConn, bounded(options))
   }
 
-  #countRelayed(maConn: MultiaddrConnection, { limits }: Options): void {
+  #countRelayed(maConn: MultiaddrConnection, { limits }: AnyUpgraderOptions): void {
     if (limits === undefined) return
     if (this.#relayedCount >= RELAYED_CONNECTIONS_MAX) {
       const error = new Error('too many relayed connections at once')
@@ -81,7 +62,7 @@ export class BoundedUpgrader implements Upgrader {
   }
 }
 
-function bounded(options: Options): Options {
+function bounded(options: AnyUpgraderOptions): AnyUpgraderOptions {
   const { muxerFactory } = options
   if (muxerFactory === undefined) return options
   const factory: StreamMuxerFactory = {

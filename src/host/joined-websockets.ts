@@ -1,16 +1,8 @@
-import type {
-  ClearableSignal,
-  Connection,
-  ConnectionEncrypter,
-  MultiaddrConnection,
-  StreamMuxerFactory,
-  Upgrader,
-  UpgraderOptions,
-  UpgraderWithoutEncryptionOptions,
-} from '@libp2p/interface'
+import type { Connection, MultiaddrConnection } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { joinPieces } from './join-pieces.ts'
 import type { Libp2pTransports } from './libp2p-core.ts'
+import { PassingUpgrader, type AnyUpgraderOptions } from './passing-upgrader.ts'
 
 /**
  * WebSockets whose writes are one message each. By itself @libp2p/websockets 10.1 sends every piece of a list as a message of
@@ -35,33 +27,15 @@ interface WebSocketConnection {
   sendData?(data: Uint8ArrayList): { readonly sentBytes: number; readonly canSendMore: boolean }
 }
 
-class JoiningUpgrader implements Upgrader {
-  readonly #upgrader: Upgrader
-
-  constructor(upgrader: Upgrader) {
-    this.#upgrader = upgrader
-  }
-
-  getStreamMuxers(): Map<string, StreamMuxerFactory> {
-    return this.#upgrader.getStreamMuxers()
-  }
-
-  getConnectionEncrypters(): Map<string, ConnectionEncrypter> {
-    return this.#upgrader.getConnectionEncrypters()
-  }
-
-  createInboundAbortSignal(signal: AbortSignal): ClearableSignal {
-    return this.#upgrader.createInboundAbortSignal(signal)
-  }
-
-  upgradeInbound(maConn: MultiaddrConnection, options: UpgraderOptions): Promise<void> {
+class JoiningUpgrader extends PassingUpgrader {
+  override async upgradeInbound(maConn: MultiaddrConnection, options: AnyUpgraderOptions): Promise<void> {
     joinWrites(maConn)
-    return this.#upgrader.upgradeInbound(maConn, options)
+    return super.upgradeInbound(maConn, options)
   }
 
-  upgradeOutbound(maConn: MultiaddrConnection, options: UpgraderOptions): Promise<Connection> {
+  override async upgradeOutbound(maConn: MultiaddrConnection, options: AnyUpgraderOptions): Promise<Connection> {
     joinWrites(maConn)
-    return this.#upgrader.upgradeOutbound(maConn, options as UpgraderWithoutEncryptionOptions)
+    return super.upgradeOutbound(maConn, options)
   }
 }
 

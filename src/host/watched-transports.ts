@@ -1,6 +1,6 @@
-import type { Connection, MultiaddrConnection } from '@libp2p/interface'
-import { BoundedUpgrader } from './bounded-upgrader.ts'
+import type { Connection, MultiaddrConnection, Upgrader } from '@libp2p/interface'
 import type { Libp2pTransports } from './libp2p-core.ts'
+import { PassingUpgrader, type AnyUpgraderOptions } from './passing-upgrader.ts'
 import { transportName } from './remote-address.ts'
 
 /** What a transport did that the host does not tell. */
@@ -30,18 +30,15 @@ export function watchTransports(transports: Libp2pTransports, watcher: Transport
   })
 }
 
-class WatchedUpgrader extends BoundedUpgrader {
+class WatchedUpgrader extends PassingUpgrader {
   readonly #watcher: TransportWatcher
 
-  constructor(upgrader: ConstructorParameters<typeof BoundedUpgrader>[0], watcher: TransportWatcher) {
+  constructor(upgrader: Upgrader, watcher: TransportWatcher) {
     super(upgrader)
     this.#watcher = watcher
   }
 
-  override async upgradeOutbound(
-    maConn: MultiaddrConnection,
-    options: Parameters<BoundedUpgrader['upgradeOutbound']>[1],
-  ): Promise<Connection> {
+  override async upgradeOutbound(maConn: MultiaddrConnection, options: AnyUpgraderOptions): Promise<Connection> {
     this.#watcher.onConnected(transportName(maConn.remoteAddr))
     return super.upgradeOutbound(maConn, options)
   }

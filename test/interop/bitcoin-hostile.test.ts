@@ -161,9 +161,7 @@ test('an endless supply of branches with little work stays within the side rows,
   await untilHead(lightNode, rootOf(slice(chain, 2_399, 2_400)))
 
   void lightNode.connect(flooder.address)
-  process.stderr.write('DBG a\n')
   const bad = await flooder.accept()
-  process.stderr.write('DBG b\n')
   await bad.answerHandshake({ startHeight: 1_000_000 })
   let answerCount = 0
   for (; sideCount() < SIDE_HEADERS_MAX; answerCount += 1) {
