@@ -16,6 +16,7 @@ export function run(program: string, parameters: readonly string[], options: Run
     env: { ...process.env, ...options.env, PATH: searchPath() },
   })
   if (result.error !== undefined) console.error(`${program}: ${result.error.message}`)
+  if (result.signal !== null) console.error(`${program} was ended by ${result.signal}`)
   return result.status ?? 130
 }
 

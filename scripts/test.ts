@@ -91,7 +91,7 @@ function endToEnd(): SuiteResult {
 
 /** What is wrong with a suite besides its failed tests, which are counted by themselves. */
 function problemsOf(suite: SuiteResult): readonly string[] {
-  if (suite.passedCount + suite.failedCount === 0) return [`${suite.name} ran no test`]
+  if (suite.passedCount + suite.failedCount === 0) return [`${suite.name} ran no test (exit code ${suite.exitCode})`]
   return suite.exitCode !== 0 && suite.failedCount === 0
     ? [`${suite.name} ended with exit code ${suite.exitCode} although no test failed`]
     : []

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
@@ -64,8 +64,15 @@ const KNOWN_ADDON = {
 
 const require = createRequire(import.meta.url)
 
+let loading: Promise<WebTransportAddon> | undefined
+
 /** Rejects with one line where it is not installed, or does not load on this machine. */
-export async function loadWebTransportAddon(): Promise<WebTransportAddon> {
+export function loadWebTransportAddon(): Promise<WebTransportAddon> {
+  loading ??= load()
+  return loading
+}
+
+async function load(): Promise<WebTransportAddon> {
   let entry: string
   try {
     entry = require.resolve('@moq/web-transport')
@@ -97,8 +104,9 @@ async function loadCopy(folder: string, problem: unknown): Promise<WebTransportA
     }
     for (const change of changes) bytes.set(change.bytes, change.offset)
     await mkdir(dirname(cached), { recursive: true, mode: 0o700 })
-    // Whole or not at all, also when several start at once.
-    const unfinished = `${cached}.${process.pid}`
+    // Whole or not at all, also when several threads and processes start at once: a file that is still written to kills
+    // whoever loads it.
+    const unfinished = `${cached}.${randomUUID()}`
     await writeFile(unfinished, bytes, { mode: 0o600 })
     await rename(unfinished, cached)
   }
