@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import type { IncomingExchange, OutgoingExchange } from '../src/core/exchange/exchange-message.ts'
 import type { Cid } from '../src/core/ids.ts'
+import { joinBytes } from '../src/core/join-bytes.ts'
 import { decodeBitswapMessage, encodeBitswapMessage } from '../src/wire/bitswap-message.ts'
 import { formatCid } from '../src/wire/cid.ts'
 import { WireError } from '../src/wire/wire-error.ts'
@@ -15,7 +16,7 @@ export function fuzzBitswap({ seed, frameCount }: { readonly seed: number; reado
   const random = createRandom(seed)
   let refusedCount = 0
   for (let index = 0; index < frameCount; index++) {
-    const bytes = mutate(joined(encodeBitswapMessage(someMessage(random))), random)
+    const bytes = mutate(joinBytes(encodeBitswapMessage(someMessage(random))), random)
     const decoded = decode(bytes, `seed ${seed}, frame ${index}`)
     if (decoded === undefined) refusedCount++
     else check(decoded, bytes, `seed ${seed}, frame ${index}`)
@@ -37,7 +38,7 @@ function decode(bytes: Uint8Array, where: string): IncomingExchange | undefined 
 /** What was understood is understood the same way when we say it again, and holds no more than came. */
 function check(decoded: IncomingExchange, bytes: Uint8Array, where: string): void {
   const { unreadableBlockCount: _unreadable, ...meaning } = withoutCounts(decoded)
-  const again = decode(joined(encodeBitswapMessage(outgoing(decoded))), where)
+  const again = decode(joinBytes(encodeBitswapMessage(outgoing(decoded))), where)
   if (again === undefined) throw new Error(`${where}: refused our own words: ${hex(bytes)}`)
   const { unreadableBlockCount, ...meaningAgain } = withoutCounts(again)
   const items = [decoded.wants, decoded.cancels, decoded.blocks, decoded.haves, decoded.dontHaves]
@@ -112,10 +113,6 @@ function mutate(bytes: Uint8Array, random: Random): Uint8Array {
       mutated = Uint8Array.of(...head, ...new Uint8Array(1 + random.below(11)).fill(0xff), random.below(128), ...tail)
   }
   return mutated
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]))
 }
 
 function hex(bytes: Uint8Array): string {

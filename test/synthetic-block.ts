@@ -1,6 +1,6 @@
 /** Whole blocks on regtest's rules, made up for tests by code that shares only the hash with what it tests. */
 import { doubleSha256 } from '../src/hash/sha256.ts'
-import { joinBytes } from '../src/wire/join-bytes.ts'
+import { joinBytes } from '../src/core/join-bytes.ts'
 
 /** `stripped` is without the witness; the same bytes where there is none. */
 export interface SyntheticTransaction {

@@ -1,4 +1,5 @@
 /** Headers in IndexedDB: the records, and the transactions on them. Who may write is decided in `indexeddb.ts`. */
+import { joinBytes } from '../core/join-bytes.ts'
 import { toCommit } from './commit.ts'
 import { abortTransaction, commitOf, openDatabase, resultOf } from './database.ts'
 import type { StoreErrorCode, StoreOptions, StoreWrite } from './store.ts'
@@ -77,7 +78,7 @@ export async function readHeaders(args: {
   const chunkSizeBytes = HEADERS_PER_CHUNK * state.headerSizeBytes
   const start = (fromHeight - firstIndex * HEADERS_PER_CHUNK) * state.headerSizeBytes
   const end = start + (endHeight - fromHeight) * state.headerSizeBytes
-  const bytes = concatenate(chunks)
+  const bytes = joinBytes(chunks)
   if (chunks.slice(0, -1).some((chunk) => chunk.length !== chunkSizeBytes) || bytes.length < end) {
     throw new StoreError('read-failed', `a chunk from ${firstIndex} on is missing or short`)
   }
@@ -108,7 +109,7 @@ export async function writeHeaders(args: {
     if ((kept?.length ?? 0) !== keptBytes) {
       throw new StoreError('write-failed', `chunk ${firstIndex} is missing or short`)
     }
-    const bytes = concatenate(kept === undefined ? commit.pieces : [kept, ...commit.pieces])
+    const bytes = joinBytes(kept === undefined ? commit.pieces : [kept, ...commit.pieces])
     const chunkSizeBytes = HEADERS_PER_CHUNK * headerSizeBytes
     let index = firstIndex
     for (let at = 0; at < bytes.length; at += chunkSizeBytes, index += 1) {
@@ -154,16 +155,6 @@ function describe({ chain, genesis, headerSizeBytes }: StoreOptions): string {
 
 function chunkCount(headerCount: number): number {
   return Math.ceil(headerCount / HEADERS_PER_CHUNK)
-}
-
-function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
-  let filledBytes = 0
-  for (const piece of pieces) {
-    bytes.set(piece, filledBytes)
-    filledBytes += piece.length
-  }
-  return bytes
 }
 
 function stateIn(transaction: IDBTransaction): Promise<State | undefined> {

@@ -8,7 +8,7 @@ import { decodeBitswapMessage, encodeBitswapMessage } from './bitswap-message.ts
 import { formatCid, parseCid } from './cid.ts'
 import { ProtobufWriter } from './protobuf.ts'
 import { WireError } from './wire-error.ts'
-import { joinBytes } from './join-bytes.ts'
+import { joinBytes } from '../core/join-bytes.ts'
 
 const EMPTY: OutgoingExchange = {
   wants: [],

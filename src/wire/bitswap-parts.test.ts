@@ -3,7 +3,7 @@ import type { OutgoingExchange } from '../core/exchange/exchange-message.ts'
 import type { Cid } from '../core/ids.ts'
 import { BitswapReader, decodeBitswapMessage, encodeBitswapMessage, type DecodedExchange } from './bitswap-message.ts'
 import { CODEC_RAW, formatCid, HASH_SHA2_256 } from './cid.ts'
-import { joinBytes } from './join-bytes.ts'
+import { joinBytes } from '../core/join-bytes.ts'
 import { ProtobufWriter } from './protobuf.ts'
 
 function cid(number: number): Cid {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { joinBytes } from '../core/join-bytes.ts'
 import { encodeFrame, FrameReader, PayloadPool } from './frame.ts'
 import { WireError } from './wire-error.ts'
 
@@ -21,7 +22,7 @@ test('frames come out as they went in, however the stream is split', () => {
   const payload = fc.uint8Array({ maxLength: 300 })
   fc.assert(
     fc.property(fc.array(payload, { maxLength: 6 }), fc.array(fc.nat(), { maxLength: 12 }), (payloads, cuts) => {
-      const stream = Uint8Array.from(payloads.flatMap((bytes) => [...encodeFrame(bytes)]))
+      const stream = joinBytes(payloads.map(encodeFrame))
       const reader = new FrameReader(300)
       expect(readAll(reader, split(stream, cuts))).toEqual(payloads)
     }),

@@ -1,6 +1,6 @@
 import { PEER_RECORD_ADDRESSES_MAX, PEER_RECORD_BYTES_MAX } from '../core/limits.ts'
 import { encodeText } from './fields.ts'
-import { joinBytes } from './join-bytes.ts'
+import { joinBytes } from '../core/join-bytes.ts'
 import { ProtobufReader } from './protobuf-reader.ts'
 import { ProtobufFields, ProtobufWriter } from './protobuf.ts'
 import { encodeVarint } from './varint.ts'

@@ -1,4 +1,4 @@
-import { joinBytes } from './join-bytes.ts'
+import { joinBytes } from '../core/join-bytes.ts'
 import { decodeVarint, encodeVarint } from './varint.ts'
 import { undecodable } from './wire-error.ts'
 

@@ -3,6 +3,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, expect, test } from 'vitest'
 import type { OutgoingExchange } from '../../src/core/exchange/exchange-message.ts'
 import type { ConnectionId } from '../../src/core/ids.ts'
+import { joinBytes } from '../../src/core/join-bytes.ts'
 import { BITSWAP_PROTOCOL } from '../../src/host/exchange-outbound.ts'
 import { encodeBitswapMessage } from '../../src/wire/bitswap-message.ts'
 import { formatCid } from '../../src/wire/cid.ts'
@@ -84,7 +85,7 @@ test('each way of silence costs its own peer and nobody else, and does not hold 
   // 5 MiB each: more than any window.
   const message = blocksOf(256 * 1024)
   await serve({ scripted: alice, connections, awaited, count: 20, message })
-  const frameBytes = encodeFrame(Uint8Array.from(encodeBitswapMessage(message).flatMap((part) => [...part]))).length
+  const frameBytes = encodeFrame(joinBytes(encodeBitswapMessage(message))).length
   for (const { stranger } of good) {
     while (stranger.bytesIn < 20 * frameBytes) await new Promise((resolve) => setImmediate(resolve))
     expect(stranger.streams).toHaveLength(1)

@@ -5,7 +5,7 @@
  * Left out is the coinbase with its witness: nothing links to it, and it is the coinbase without it and the commitment's nonce.
  */
 import type { Cid } from '../../core/ids.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import type { Block } from './block.ts'
 import { headerCid, transactionCid, witnessCommitmentCid } from './content-cid.ts'
 import { ROOT_SIZE_BYTES } from './header.ts'

@@ -5,7 +5,7 @@ import { LARGE_BLOCKS, largeBlock, smallBlocks } from '../../../test/real-blocks
 import { largeTransactionBlock, syntheticBlock, syntheticTransaction } from '../../../test/synthetic-block.ts'
 import type { Cid } from '../../core/ids.ts'
 import { doubleSha256 } from '../../hash/sha256.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import { parseBlock } from './block.ts'
 import type { Block } from './block.ts'
 import { blockNodes } from './block-nodes.ts'

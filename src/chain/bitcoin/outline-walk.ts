@@ -6,7 +6,7 @@
 import type { OutlineWalk } from '../../core/content.ts'
 import type { Cid, Root } from '../../core/ids.ts'
 import { doubleSha256 } from '../../hash/sha256.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import { headerCid, transactionCid, witnessCommitmentCid } from './content-cid.ts'
 import { contentError, failAs } from './content-failure.ts'
 import { HEADER_SIZE_BYTES, isSameRoot, MERKLE_ROOT_OFFSET, ROOT_SIZE_BYTES, rootToBytes } from './header.ts'

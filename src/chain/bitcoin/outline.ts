@@ -9,7 +9,7 @@ import type { AssembledBlock, BlockPieces, TransactionSummary } from '../../core
 import { ContentError } from '../../core/content.ts'
 import type { Cid, Root } from '../../core/ids.ts'
 import { doubleSha256 } from '../../hash/sha256.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import { checkContents, readTransactionCount } from './block.ts'
 import type { BlockContents } from './block.ts'
 import { ByteReader, encodeCompactSize } from './byte-reader.ts'

@@ -3,7 +3,7 @@
  * 0, or 1 and the witness siblings. Transactions have their size before them, siblings their count, both as compact sizes.
  */
 import type { TransactionProof } from '../../core/content.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import { ByteReader, encodeCompactSize } from './byte-reader.ts'
 import { contentError, failAs } from './content-failure.ts'
 import { HEADER_SIZE_BYTES, ROOT_SIZE_BYTES } from './header.ts'

@@ -5,7 +5,7 @@ import { largeTransactionBlock, syntheticBlock, syntheticTransaction } from '../
 import { ContentError } from '../../core/content.ts'
 import type { TransactionProof, VerifiedTransaction } from '../../core/content.ts'
 import { doubleSha256 } from '../../hash/sha256.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import { parseBlock } from './block.ts'
 import type { Block } from './block.ts'
 import { ByteReader } from './byte-reader.ts'

@@ -1,7 +1,7 @@
 /** A proof that a transaction is in a block, and its check: nothing is needed but the proof. */
 import type { TransactionProof, VerifiedTransaction } from '../../core/content.ts'
 import { doubleSha256 } from '../../hash/sha256.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import { contentError, failAs } from './content-failure.ts'
 import type { ContentStep } from './content-failure.ts'
 import { HEADER_SIZE_BYTES, isSameRoot, MERKLE_ROOT_OFFSET, readRoot, ROOT_SIZE_BYTES } from './header.ts'

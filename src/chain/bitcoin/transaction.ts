@@ -2,7 +2,7 @@
 import type { TransactionSummary } from '../../core/content.ts'
 import type { Root } from '../../core/ids.ts'
 import { doubleSha256 } from '../../hash/sha256.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import { contentError } from './content-failure.ts'
 import { ByteReader } from './byte-reader.ts'
 import { readRoot, readUint32 } from './header.ts'

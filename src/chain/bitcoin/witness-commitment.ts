@@ -1,6 +1,6 @@
 /** BIP 141, Commitment structure: how a coinbase commits to the witnesses of its block. */
 import { doubleSha256 } from '../../hash/sha256.ts'
-import { joinBytes } from '../../wire/join-bytes.ts'
+import { joinBytes } from '../../core/join-bytes.ts'
 import { contentError } from './content-failure.ts'
 import { isSameRoot, ROOT_SIZE_BYTES } from './header.ts'
 import { MARKER_AND_FLAG, witnessOf, withWitness } from './transaction.ts'

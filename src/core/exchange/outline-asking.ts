@@ -3,6 +3,7 @@ import type { ChainContent } from '../content.ts'
 import type { Effect } from '../effect.ts'
 import type { Misbehaviour } from '../failure.ts'
 import type { ConnectionId, PeerId, RequestId, Root, WantToken } from '../ids.ts'
+import { joinBytes } from '../join-bytes.ts'
 import {
   ABANDONED_REQUESTS_PER_PEER_MAX,
   OUTLINE_BYTES_MAX,
@@ -252,7 +253,7 @@ export class OutlineAsking {
   }
 
   #whole(ask: OutlineAsk, nowMs: number): void {
-    const outline = joined(ask.parts, ask.receivedBytes)
+    const outline = joinBytes(ask.parts)
     const { root } = ask.wanted
     const wrong = this.#options.content?.checkOutline({ root, outline })
     if (wrong !== undefined) {
@@ -306,14 +307,4 @@ export class OutlineAsking {
     this.#late.shift(byMs)
     this.#slow.shift(byMs)
   }
-}
-
-function joined(parts: readonly Uint8Array[], sizeBytes: number): Uint8Array {
-  const bytes = new Uint8Array(sizeBytes)
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.length
-  }
-  return bytes
 }
