@@ -54,7 +54,7 @@ export async function gatewayRoads(options: GatewayRoadsOptions): Promise<{
     for (const address of named) {
       const [host, transport] = multiaddr(address).getComponents()
       const at = { host: host?.value ?? '', port: Number(transport?.value) }
-      const isFree = road === 'tcp' || (await isUdpPortFree(at.host, at.port))
+      const isFree = road === 'tcp' || (await isUdpPortFree(at.host, at.port)) || (await isOurs(road, at))
       const problem = isFree ? await problemOf(road, at.host) : 'the port is in use'
       if (problem !== undefined) throw new HostError('listen-failed', `cannot listen on ${address}: ${problem}`)
       listen.push(address)
@@ -82,7 +82,7 @@ async function defaultAddress(
   if (road === 'tcp') return `${at}/tcp/0`
   const wanted = road === 'webtransport' ? port : port + 1
   let udpPort = port === 0 || wanted > PORT_MAX ? 0 : wanted
-  if (!(await isUdpPortFree(host, udpPort))) {
+  if (!(await isUdpPortFree(host, udpPort)) && !(await isOurs(road, { host, port: udpPort }))) {
     notes.push(`${ROAD_NAMES[road]} listens on another port: UDP port ${udpPort} of ${host} is in use`)
     udpPort = 0
   }
@@ -99,6 +99,11 @@ async function problemOf(road: GatewayRoad, host: string): Promise<string | unde
   } catch (error) {
     return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
   }
+}
+
+/** A gateway of this process had it before. */
+async function isOurs(road: GatewayRoad, { host, port }: { host: string; port: number }): Promise<boolean> {
+  return road === 'webrtc-direct' && (await import('./webrtc.nodejs.ts')).isIdleStunPort(host, port)
 }
 
 /** Asked beforehand: what the native parts say of it is no sentence, and goes to stdout. Port 0 always is. */
