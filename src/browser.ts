@@ -110,7 +110,7 @@ async function openableStore(
   option: StoreOption,
 ): Promise<{ store: HeaderStore; storeReason: string | undefined }> {
   const { id, genesis, headerSizeBytes } = chain
-  const storeOptions = { chain: id, genesis, headerSizeBytes }
+  const storeOptions = { chain: id, genesis, headerSizeBytes, startsAbove: chain.checkpoints?.at(-1)?.root }
   if (option === 'memory') return { store: createMemoryStore(storeOptions), storeReason: undefined }
   if (option !== 'indexeddb') fail('store', "'indexeddb' or 'memory' in a tab", option)
   const store = createIndexedDbStore(storeOptions)

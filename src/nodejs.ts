@@ -326,7 +326,7 @@ async function openBitcoinSide(options: StartOptions): Promise<OpenBitcoinSide |
 
 function storeIn(folder: DataFolder | undefined, chain: Chain): HeaderStore {
   const { id, genesis, headerSizeBytes } = chain
-  const storeOptions = { chain: id, genesis, headerSizeBytes }
+  const storeOptions = { chain: id, genesis, headerSizeBytes, startsAbove: chain.checkpoints?.at(-1)?.root }
   return folder === undefined ? createMemoryStore(storeOptions) : createFileStore({ ...storeOptions, folder })
 }
 

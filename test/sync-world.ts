@@ -5,7 +5,7 @@ import type { Chain, HeaderTree } from '../src/core/chain.ts'
 import { checkedCore } from '../src/core/checker/checked-core.ts'
 import type { LightNodeCore } from '../src/core/core.ts'
 import type { Effect } from '../src/core/effect.ts'
-import type { Event } from '../src/core/event.ts'
+import type { Event, StoredPart } from '../src/core/event.ts'
 import { toConnectionId, toPeerId, toRequestId, type PeerId } from '../src/core/ids.ts'
 import { createLightNodeCore } from '../src/core/light-node-core.ts'
 import type { NodeInfo, SyncMessage, SyncRequest } from '../src/core/message.ts'
@@ -35,6 +35,20 @@ export function treeOf(headers: Uint8Array): HeaderTree {
   return tree
 }
 
+export interface WorldOptions {
+  readonly store?: Uint8Array
+  /** Stored above a gap. */
+  readonly upper?: Uint8Array
+  readonly isWritable?: boolean
+  readonly isAuthority?: boolean
+  readonly chain?: Chain
+}
+
+function storedPart(headers: Uint8Array = new Uint8Array(0)): StoredPart {
+  const lastHeader = headers.length === 0 ? undefined : last(headers).slice()
+  return { headerCount: headers.length / SIZE, lastHeader, work: 5n }
+}
+
 /** One core, and remote peers that are played by the test. */
 export class World {
   readonly core: LightNodeCore
@@ -44,20 +58,14 @@ export class World {
   effects: Effect[] = []
   #connectionCount = 0
 
-  constructor(options: { store?: Uint8Array; isWritable?: boolean; isAuthority?: boolean; chain?: Chain } = {}) {
+  constructor(options: WorldOptions = {}) {
     const { chain: ownChain = chain, isAuthority = false } = options
     const rules = { maxPeers: 8, seed: 1 }
     const ownPeer = toPeerId('own')
     const core = createLightNodeCore({ chain: ownChain, ownPeer, agent: 'test', peers: [], isAuthority, ...rules })
     this.core = checkedCore(core, { chain: ownChain.id, genesis: ownChain.genesis, isThorough: true, ...rules })
-    const store = options.store ?? new Uint8Array(0)
-    this.send({
-      type: 'store-opened',
-      headerCount: store.length / SIZE,
-      lastHeader: store.length === 0 ? undefined : last(store).slice(),
-      work: 5n,
-      isWritable: options.isWritable ?? true,
-    })
+    const { store, upper, isWritable = true } = options
+    this.send({ type: 'store-opened', ...storedPart(store), ...(upper && { upper: storedPart(upper) }), isWritable })
   }
 
   get height(): number {

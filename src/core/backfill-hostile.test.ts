@@ -30,14 +30,15 @@ function ask(remote: Remote): GetHeaders {
   return asked(remote)[0] ?? fail('a question for headers')
 }
 
-/** What is in the store when every write is done. */
+/** What is in the store from genesis on when every write is done. */
 function stored(world: World): Uint8Array {
   let kept = new Uint8Array(0)
   for (const effect of world.effects) {
     if (effect.type !== 'persist') continue
+    world.send({ type: 'persisted', sequence: effect.sequence })
+    if (effect.isUpper === true) continue
     expect(effect.truncateTo * SIZE).toBeLessThanOrEqual(kept.length)
     kept = new Uint8Array([...kept.subarray(0, effect.truncateTo * SIZE), ...effect.append])
-    world.send({ type: 'persisted', sequence: effect.sequence })
   }
   return kept
 }

@@ -71,6 +71,8 @@ export interface SendMessage {
 /** Read `count` headers of the stored chain. Answered by `headers-loaded` (fewer at a torn tail) or `load-failed`. */
 export interface LoadHeaders {
   readonly type: 'load-headers'
+  /** See `StoreOpened`. */
+  readonly isUpper?: boolean
   readonly fromHeight: number
   readonly count: number
 }
@@ -82,6 +84,8 @@ export interface LoadHeaders {
 export interface Persist {
   readonly type: 'persist'
   readonly sequence: number
+  /** Of the upper part, see `StoreOpened`; left without headers it is gone. */
+  readonly isUpper?: boolean
   readonly truncateTo: number
   readonly append: Uint8Array
   /** Chain work up to the last appended header. */

@@ -110,14 +110,19 @@ export interface OwnRecordChanged {
 
 // From a store.
 
-/** The first event of a run. The store holds `headerCount` headers of the best chain from genesis; 0 when new. */
-export interface StoreOpened {
-  readonly type: 'store-opened'
+export interface StoredPart {
   readonly headerCount: number
-  /** The last header's bytes; undefined when the store is empty. */
+  /** The last header's bytes; undefined without any. */
   readonly lastHeader: Uint8Array | undefined
   /** Chain work up to the last header, as it was stored; shown, not believed. */
   readonly work: bigint
+}
+
+/** The first event of a run. The store holds `headerCount` headers of the best chain from genesis; 0 when new. */
+export interface StoreOpened extends StoredPart {
+  readonly type: 'store-opened'
+  /** What follows the last checkpoint, kept while headers below it are still to come. Its heights count from its first header. */
+  readonly upper?: StoredPart
   /** False where another tab or nothing at all writes: the core then asks for no writes. */
   readonly isWritable: boolean
 }
@@ -125,6 +130,7 @@ export interface StoreOpened {
 /** Answers `load-headers`: consecutive headers of the stored chain from `fromHeight`. The core owns the bytes. */
 export interface HeadersLoaded {
   readonly type: 'headers-loaded'
+  readonly isUpper?: boolean
   readonly fromHeight: number
   readonly headers: Uint8Array
 }
@@ -132,6 +138,7 @@ export interface HeadersLoaded {
 /** Answers `load-headers` when the store cannot be read; what is missing is fetched from peers. */
 export interface LoadFailed {
   readonly type: 'load-failed'
+  readonly isUpper?: boolean
   readonly fromHeight: number
   readonly reason: string
 }
@@ -158,6 +165,8 @@ export interface StoreBecameWritable {
   readonly headerCount: number
   /** Sampled headers of the stored chain, highest first: `{ height, header }`; the last is genesis. Empty for an empty store. */
   readonly samples: readonly { readonly height: number; readonly header: Uint8Array }[]
+  /** There are headers in its upper part: they are written anew, or dropped. */
+  readonly hasUpper?: boolean
 }
 
 // From the app and the platform.

@@ -5,7 +5,8 @@ import { HEADERS_PER_LOAD, PERSIST_RETRY_MS, PERSISTS_IN_FLIGHT_MAX } from './li
 
 /**
  * Keeps the store in step with the best chain: at most two writes under way, each as long as what has gathered.
- * `issuedCount` leading headers of the best chain are in the store once every write under way is durable.
+ * `issuedCount` leading headers of the best chain are in the store once every write under way is durable, and of those above a
+ * gap the ones below `upperEndHeight`: they are the upper part, which is dropped when all of the chain is stored without it.
  */
 export class StoreWriter {
   readonly #tree: HeaderTree
@@ -13,10 +14,12 @@ export class StoreWriter {
   #isEnabled = false
   #issuedCount = 0
   #storedCount = 0
+  /** 0 where there is no such part. */
+  #upperEndHeight = 0
   #nextSequence = 1
   #pausedUntilMs: number | undefined
   /** Bounded by PERSISTS_IN_FLIGHT_MAX, but for what is written at the end. */
-  #inFlight: { sequence: number; truncateTo: number; headerCount: number }[] = []
+  #inFlight: { sequence: number; isUpper: boolean; fromHeight: number; endHeight: number }[] = []
 
   constructor(options: { tree: HeaderTree; effects: Effect[] }) {
     this.#tree = options.tree
@@ -28,22 +31,30 @@ export class StoreWriter {
     return this.#storedCount
   }
 
-  /** `matchingCount` leading headers of the store are the best chain's. */
-  enable(matchingCount: number, nowMs: number): void {
+  /** The store may be written. */
+  enable(nowMs: number): void {
     this.#isEnabled = true
-    this.#issuedCount = matchingCount
-    this.#storedCount = matchingCount
     this.pump(nowMs)
   }
 
-  /** For a store that is only read: so many of its headers were found good. */
+  /** `matchingCount` leading headers of the store are the best chain's. */
   matched(matchingCount: number): void {
+    this.#issuedCount = matchingCount
     this.#storedCount = matchingCount
+  }
+
+  /** What of the store's upper part is below this height is the best chain's; 0 where there is no such part. */
+  matchedUpper(endHeight: number): void {
+    this.#upperEndHeight = endHeight
   }
 
   /** The best chain is the same as before up to and with `commonHeight`. */
   headChanged(commonHeight: number): void {
     this.#issuedCount = Math.min(this.#issuedCount, commonHeight + 1)
+    // Below the gap headers come and go by themselves.
+    if (commonHeight > (this.#tree.gap?.toHeight ?? Infinity)) {
+      this.#upperEndHeight = Math.min(this.#upperEndHeight, commonHeight + 1)
+    }
   }
 
   pump(nowMs: number): void {
@@ -53,37 +64,56 @@ export class StoreWriter {
   }
 
   #issue(inFlightMax: number): void {
-    // What is above a gap is written when the gap is closed: until then it is fetched again after a restart, in one answer or few.
-    const lastHeight = (this.#tree.gap?.fromHeight ?? this.#tree.tip.height + 1) - 1
-    while (this.#inFlight.length < inFlightMax && this.#issuedCount <= lastHeight) {
-      const truncateTo = this.#issuedCount
-      const headerCount = Math.min(truncateTo + HEADERS_PER_LOAD, lastHeight + 1)
-      const last = this.#tree.summary(headerCount - 1)
-      const sequence = this.#nextSequence++
-      this.#effects.push({
-        type: 'persist',
-        sequence,
-        truncateTo,
-        append: this.#tree.range({ fromHeight: truncateTo, count: headerCount - truncateTo }),
-        work: last?.work ?? 0n,
-      })
-      this.#inFlight.push({ sequence, truncateTo, headerCount })
-      this.#issuedCount = headerCount
+    const { gap, tip } = this.#tree
+    const tipEndHeight = tip.height + 1
+    const hasRoom = (): boolean => this.#inFlight.length < inFlightMax
+    if (gap !== undefined) {
+      const baseHeight = gap.toHeight + 1
+      this.#upperEndHeight = Math.max(this.#upperEndHeight, baseHeight)
+      while (hasRoom() && this.#upperEndHeight < tipEndHeight) {
+        this.#upperEndHeight = this.#write(this.#upperEndHeight, tipEndHeight, baseHeight)
+      }
     }
+    const endHeight = gap?.fromHeight ?? tipEndHeight
+    while (hasRoom() && this.#issuedCount < endHeight) this.#issuedCount = this.#write(this.#issuedCount, endHeight)
+    // Not before all that it holds is durable in its place.
+    const isDone = gap === undefined && this.#upperEndHeight > 0 && this.#inFlight.length === 0
+    if (isDone) this.#upperEndHeight = this.#write(0, 0, 0)
+  }
+
+  /** From one height on, below another; the upper part begins at `baseHeight`. Gives the height that it ends below. */
+  #write(fromHeight: number, endHeightMax: number, baseHeight?: number): number {
+    const endHeight = Math.min(fromHeight + HEADERS_PER_LOAD, endHeightMax)
+    const isUpper = baseHeight !== undefined
+    const sequence = this.#nextSequence++
+    this.#effects.push({
+      type: 'persist',
+      sequence,
+      ...(isUpper && { isUpper }),
+      truncateTo: fromHeight - (baseHeight ?? 0),
+      append: this.#tree.range({ fromHeight, count: endHeight - fromHeight }),
+      work: this.#tree.summary(endHeight - 1)?.work ?? 0n,
+    })
+    this.#inFlight.push({ sequence, isUpper, fromHeight, endHeight })
+    return endHeight
   }
 
   persisted(event: Persisted, nowMs: number): void {
     const done = this.#inFlight.filter(({ sequence }) => sequence <= event.sequence)
     if (done.length === 0) return
     this.#inFlight = this.#inFlight.filter(({ sequence }) => sequence > event.sequence)
-    this.#storedCount = done.at(-1)?.headerCount ?? this.#storedCount
+    this.#storedCount = done.findLast(({ isUpper }) => !isUpper)?.endHeight ?? this.#storedCount
     this.pump(nowMs)
   }
 
   /** What was under way did not arrive: all of it is written again, from the lowest height that any of it touched. */
   persistFailed(event: PersistFailed, nowMs: number): void {
     if (!this.#inFlight.some(({ sequence }) => sequence === event.sequence)) return
-    for (const { truncateTo } of this.#inFlight) this.#issuedCount = Math.min(this.#issuedCount, truncateTo)
+    for (const { isUpper, fromHeight } of this.#inFlight) {
+      // At least 1: there may be such a part.
+      if (isUpper) this.#upperEndHeight = Math.max(1, Math.min(this.#upperEndHeight, fromHeight))
+      else this.#issuedCount = Math.min(this.#issuedCount, fromHeight)
+    }
     this.#inFlight = []
     this.#pausedUntilMs = nowMs + PERSIST_RETRY_MS
     if (event.reason === 'lost-lock') this.#isEnabled = false

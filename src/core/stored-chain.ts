@@ -1,10 +1,18 @@
 import type { Chain, HeaderSummary, HeaderTree } from './chain.ts'
 import type { Effect } from './effect.ts'
-import type { StoreOpened } from './event.ts'
+import type { StoredPart, StoreOpened } from './event.ts'
 import { HEADERS_PER_LOAD } from './limits.ts'
 
+/** `fromHeight` is where it begins. */
+interface PartReading {
+  readonly isUpper: boolean
+  readonly fromHeight: number
+  readonly headerCount: number
+}
+
 /**
- * Reads the stored chain back, to be verified again like anything else.
+ * Reads the stored chain back, to be verified again like anything else: first what goes on from genesis, then what was stored
+ * above a gap.
  * opening → verifying → done; `head` is what the store says until then: shown, not served.
  */
 export class StoredChain {
@@ -14,7 +22,8 @@ export class StoredChain {
   #phase: 'opening' | 'verifying' | 'done' = 'opening'
   #head: HeaderSummary | undefined
   #opened: StoreOpened | undefined
-  #nextLoadHeight = 0
+  #part: PartReading = { isUpper: false, fromHeight: 0, headerCount: 0 }
+  #loadedCount = 0
   #isLoading = false
 
   constructor(options: { chain: Chain; tree: HeaderTree; effects: Effect[] }) {
@@ -31,6 +40,7 @@ export class StoredChain {
     return this.#head
   }
 
+  /** From genesis on. */
   get headerCount(): number {
     return this.#opened?.headerCount ?? 0
   }
@@ -39,45 +49,80 @@ export class StoredChain {
     return this.#opened?.isWritable ?? false
   }
 
-  /** opening → verifying, or done where nothing but genesis is stored. */
+  /** What is read now. */
+  get part(): PartReading {
+    return this.#part
+  }
+
+  /** opening → verifying */
   opened(event: StoreOpened): void {
-    if (this.#phase !== 'opening') return
     this.#opened = event
-    const { headerCount, lastHeader, work } = event
-    if (headerCount === 0 || lastHeader === undefined || lastHeader.length !== this.#chain.headerSizeBytes) {
-      this.#phase = 'done'
-      return
-    }
     this.#phase = 'verifying'
-    const root = this.#tree.rootOf(lastHeader)
-    this.#head = { height: headerCount - 1, root, time: this.#chain.timeOf(lastHeader), work }
+    const lower = this.#lastOf(event, 0)
+    const upper = this.#lastOf(event.upper, this.#upperHeight)
+    this.#head = (upper?.height ?? 0) > (lower?.height ?? 0) ? upper : lower
+    this.#read({ isUpper: false, fromHeight: 0, headerCount: event.headerCount })
+  }
+
+  #read(part: PartReading): void {
+    this.#part = part
+    this.#loadedCount = 0
+    this.#isLoading = false
     this.loadMore()
+  }
+
+  get #upperHeight(): number {
+    return (this.#chain.checkpoints?.at(-1)?.height ?? 0) + 1
+  }
+
+  #lastOf(part: StoredPart | undefined, fromHeight: number): HeaderSummary | undefined {
+    if (part?.lastHeader?.length !== this.#chain.headerSizeBytes) return undefined
+    const { headerCount, lastHeader, work } = part
+    const root = this.#tree.rootOf(lastHeader)
+    return { height: fromHeight + headerCount - 1, root, time: this.#chain.timeOf(lastHeader), work }
+  }
+
+  /** It is an answer to what is asked now: after a fault in one part an answer of it may still come. */
+  isReading({ isUpper = false }: { readonly isUpper?: boolean }): boolean {
+    return this.#phase === 'verifying' && this.#part.isUpper === isUpper
   }
 
   /** False for an answer to nothing. */
   loaded(args: { fromHeight: number; headerCount: number }): boolean {
-    if (this.#phase !== 'verifying' || args.fromHeight !== this.#nextLoadHeight || args.headerCount === 0) return false
+    if (args.fromHeight !== this.#loadedCount || args.headerCount === 0) return false
     this.#isLoading = false
-    this.#nextLoadHeight += args.headerCount
+    this.#loadedCount += args.headerCount
     return true
   }
 
   isWholeAt(height: number): boolean {
-    return height >= this.headerCount
+    return height >= this.#part.fromHeight + this.#part.headerCount
   }
 
-  /** verifying → done */
-  finish(): void {
-    this.#phase = 'done'
-    this.#head = undefined
+  /** Goes on to the upper part; where there is none, or that was read: verifying → done, and false. */
+  nextPart(): boolean {
+    const headerCount = this.#opened?.upper?.headerCount ?? 0
+    if (this.#part.isUpper || headerCount === 0) {
+      this.#phase = 'done'
+      this.#head = undefined
+      return false
+    }
+    const { checkpoints = [] } = this.#chain
+    const [{ tip }, start] = [this.#tree, checkpoints.at(-1)]
+    // Where what is below has left the checkpoints, nothing would ever close the gap.
+    const isOnThem = checkpoints.every(({ height, root }) => height > tip.height || this.#tree.has(root))
+    if (start !== undefined && isOnThem) this.#tree.startAbove(start)
+    this.#read({ isUpper: true, fromHeight: this.#upperHeight, headerCount })
+    return true
   }
 
   /** One load is under way at a time; called again as the earlier ones are verified. */
   loadMore(): void {
-    if (this.#phase !== 'verifying' || this.#isLoading || this.#nextLoadHeight >= this.headerCount) return
+    const { isUpper, headerCount } = this.#part
+    const fromHeight = this.#loadedCount
+    if (this.#phase !== 'verifying' || this.#isLoading || fromHeight >= headerCount) return
     this.#isLoading = true
-    const fromHeight = this.#nextLoadHeight
-    const count = Math.min(HEADERS_PER_LOAD, this.headerCount - fromHeight)
-    this.#effects.push({ type: 'load-headers', fromHeight, count })
+    const count = Math.min(HEADERS_PER_LOAD, headerCount - fromHeight)
+    this.#effects.push({ type: 'load-headers', ...(isUpper && { isUpper }), fromHeight, count })
   }
 }

@@ -88,6 +88,7 @@ export class Verification {
     const { headChange } = outcome
     if (headChange !== undefined && gapBefore !== undefined && tree.gap === undefined) this.#refused(headChange, now)
     else if (headChange !== undefined && this.isRunning) this.#headChanged(headChange, now)
+    else if (headChange !== undefined) this.writer.headChanged(headChange.commonHeight)
     else if (gapBefore?.fromHeight !== tree.gap?.fromHeight) this.#backfilled(gapBefore, now)
     if (outcome.stop !== undefined) {
       if (this.#isNextRun(batch, outcome.stop)) {
@@ -156,7 +157,7 @@ export class Verification {
     const { source, last, addedCount } = batch
     switch (source.type) {
       case 'store':
-        if (this.stored.isWholeAt(source.fromHeight + batch.headerCount)) this.#run(undefined, now)
+        if (this.stored.isWholeAt(source.fromHeight + batch.headerCount)) this.#partRead(undefined, now)
         else this.stored.loadMore()
         return undefined
       case 'own':
@@ -172,7 +173,7 @@ export class Verification {
     const why = stop.type === 'invalid' ? `breaks ${stop.rule}: ${stop.message}` : `is ${stop.type}`
     if (source.type === 'store') {
       const height = source.fromHeight + stop.index
-      this.#run(`stored headers from height ${height} on are dropped and fetched anew: the first ${why}`, now)
+      this.#partRead(`stored headers from height ${height} on are dropped and fetched anew: the first ${why}`, now)
       return undefined
     }
     if (source.type === 'own') {
@@ -247,38 +248,45 @@ export class Verification {
   storeOpened(event: StoreOpened, now: Instant): void {
     if (this.stored.phase !== 'opening') return
     this.stored.opened(event)
-    if (this.isRunning) this.#run(undefined, now)
+    if (event.headerCount === 0) this.#partRead(undefined, now)
   }
 
   headersLoaded(event: HeadersLoaded, now: Instant): void {
-    if (this.stored.phase !== 'verifying') return
+    if (!this.stored.isReading(event)) return
     const { headers, fromHeight } = event
     const headerCount = Math.floor(headers.length / this.#options.chain.headerSizeBytes)
     if (!this.stored.loaded({ fromHeight, headerCount })) {
-      this.#run(`expected ${this.stored.headerCount} stored headers, could read ${fromHeight}`, now)
+      this.#partRead(`expected ${this.stored.part.headerCount} stored headers, could read ${fromHeight}`, now)
       return
     }
     const { last } = this.#options.tree.inspect(headers)
     const isFirst = this.queue.isEmpty
-    this.queue.push({ source: { type: 'store', fromHeight }, headers, headerCount, last })
+    const source = { type: 'store', fromHeight: this.stored.part.fromHeight + fromHeight } as const
+    this.queue.push({ source, headers, headerCount, last })
     // One load ahead of verification and no more: a disk is faster than that.
     if (isFirst) this.stored.loadMore()
   }
 
   loadFailed(event: LoadFailed, now: Instant): void {
     this.#options.effects.push({ type: 'warning', code: 'store-read-failed', detail: event.reason })
-    if (this.stored.phase === 'verifying') this.#run(undefined, now)
+    if (this.stored.isReading(event)) this.#partRead(undefined, now)
   }
 
-  /** opening | verifying → running, with as many stored headers as kept every rule. */
-  #run(dropped: string | undefined, now: Instant): void {
+  /** As many headers of this part of the store as keep every rule are in the tree. */
+  #partRead(dropped: string | undefined, now: Instant): void {
     const { effects, tree } = this.#options
     this.queue.dropStored()
-    this.stored.finish()
     if (dropped !== undefined) effects.push({ type: 'warning', code: 'store-tail-dropped', detail: dropped })
-    const matchingCount = this.stored.headerCount === 0 ? 0 : tree.tip.height + 1
-    if (this.stored.isWritable) this.writer.enable(matchingCount, now.monotonicMs)
-    else this.writer.matched(matchingCount)
+    const endHeight = tree.tip.height + 1
+    const { isUpper, headerCount } = this.stored.part
+    if (isUpper) this.writer.matchedUpper(endHeight)
+    else this.writer.matched(headerCount === 0 ? 0 : endHeight)
+    if (!this.stored.nextPart()) this.#run(now)
+  }
+
+  /** opening | verifying → running */
+  #run(now: Instant): void {
+    if (this.stored.isWritable) this.writer.enable(now.monotonicMs)
     if (this.#becameWritable !== undefined) this.storeBecameWritable(this.#becameWritable, now)
     for (const held of this.#heldOwn.splice(0)) this.submit(held)
     this.#options.onRunning(now)
@@ -290,7 +298,9 @@ export class Verification {
     if (!this.isRunning) return
     const { tree } = this.#options
     const match = event.samples.find(({ height, header }) => tree.summary(height)?.root === tree.rootOf(header))
-    this.writer.enable(match === undefined ? 0 : match.height + 1, now.monotonicMs)
+    this.writer.matched(match === undefined ? 0 : match.height + 1)
+    this.writer.matchedUpper(event.hasUpper === true ? 1 : 0)
+    this.writer.enable(now.monotonicMs)
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 import type { HeaderStoreEffect } from '../core/effect.ts'
-import type { StoreEvent } from '../core/event.ts'
-import type { HeaderStore, OpenedStore, StoreWrite } from '../store/store.ts'
+import type { StoredPart, StoreEvent } from '../core/event.ts'
+import type { HeaderStore, OpenedStore } from '../store/store.ts'
 import { StoreError } from '../store/store.ts'
 
 type PersistEffect = Extract<HeaderStoreEffect, { type: 'persist' }>
@@ -9,7 +9,7 @@ type PersistEffect = Extract<HeaderStoreEffect, { type: 'persist' }>
 const DENSE_SAMPLE_COUNT = 10
 
 /**
- * Carries out the core's reads and writes: writes in order, all that wait in one commit.
+ * Carries out the core's reads and writes: writes in order, all that wait for one part of the store in one commit.
  * After a write that failed none that builds on it is carried out: none, until one reaches down to where it began.
  */
 export class StoreRunner {
@@ -18,8 +18,8 @@ export class StoreRunner {
   readonly #post: (event: StoreEvent) => void
   readonly #onWritable: ((opened: OpenedStore) => void) | undefined
   #waiting: PersistEffect[] = []
-  /** The store may be wrong from this height on, because a write that began there failed. */
-  #failedFromHeight: number | undefined
+  /** By `isUpper`: that part of the store may be wrong from this height on, because a write that began there failed. */
+  readonly #failedFromHeight = new Map<boolean | undefined, number>()
   #writing: Promise<void> | undefined
   readonly #reading = new Set<Promise<void>>()
   #isClosed = false
@@ -39,26 +39,24 @@ export class StoreRunner {
   /** Opens the store and tells the core what is in it. Rejects with `StoreError`; then the store is closed. */
   async open(): Promise<OpenedStore> {
     const opened = await this.#store.open()
-    const { headerCount, work, isWritable } = opened
-    let lastHeader: Uint8Array | undefined
+    const { isWritable, upper } = opened
     try {
-      lastHeader = headerCount > 0 ? await this.#headerAt(headerCount - 1) : undefined
+      const lower = await this.#part(opened, false)
+      this.#post({ type: 'store-opened', ...lower, upper: await this.#part(upper, true), isWritable })
     } catch (error) {
       await this.#store.close()
       throw error
     }
-    this.#post({
-      type: 'store-opened',
-      headerCount: lastHeader === undefined ? 0 : headerCount,
-      lastHeader,
-      work,
-      isWritable,
-    })
     this.#store.onWritable((now) => {
       this.#onWritable?.(now)
       this.#track(this.#becameWritable(now))
     })
     return opened
+  }
+
+  async #part({ headerCount, work }: OpenedStore['upper'], isUpper: boolean): Promise<StoredPart> {
+    const lastHeader = headerCount > 0 ? await this.#headerAt(headerCount - 1, isUpper) : undefined
+    return { headerCount: lastHeader === undefined ? 0 : headerCount, lastHeader, work }
   }
 
   perform(effect: HeaderStoreEffect): void {
@@ -68,15 +66,15 @@ export class StoreRunner {
       const detail = 'a write that this one builds on has failed'
       this.#post({ type: 'persist-failed', sequence: effect.sequence, reason: 'write-failed', detail })
     } else {
-      this.#failedFromHeight = undefined
+      this.#failedFromHeight.delete(effect.isUpper)
       this.#waiting.push(effect)
       this.#writing ??= this.#writeAll()
     }
   }
 
   /** The core may have asked for it before it heard of the failure. */
-  #buildsOnFailure({ truncateTo }: PersistEffect): boolean {
-    return this.#failedFromHeight !== undefined && truncateTo > this.#failedFromHeight
+  #buildsOnFailure({ truncateTo, isUpper }: PersistEffect): boolean {
+    return truncateTo > (this.#failedFromHeight.get(isUpper) ?? Infinity)
   }
 
   /** Resolves when what was asked for is written, and the store is closed. */
@@ -88,48 +86,47 @@ export class StoreRunner {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const effects = this.#waiting.splice(0)
-      const first = effects[0]
-      const last = effects.at(-1)
-      if (first === undefined || last === undefined) break
-      const writes: StoreWrite[] = effects.map(({ truncateTo, append, work }) => ({ truncateTo, append, work }))
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const { isUpper, sequence } = first
+      const otherIndex = this.#waiting.findIndex((effect) => effect.isUpper !== isUpper)
+      const effects = this.#waiting.splice(0, otherIndex === -1 ? Infinity : otherIndex)
       try {
-        await this.#store.write(writes)
-        this.#post({ type: 'persisted', sequence: last.sequence })
+        await this.#store.write(effects)
+        this.#post({ type: 'persisted', sequence: sequence + effects.length - 1 })
       } catch (error) {
         const lost = [...effects, ...this.#waiting.splice(0)]
-        this.#failedFromHeight = Math.min(...lost.map(({ truncateTo }) => truncateTo))
-        this.#post({ type: 'persist-failed', sequence: first.sequence, ...reasonOf(error) })
+        for (const { isUpper: part, truncateTo } of lost) {
+          this.#failedFromHeight.set(part, Math.min(truncateTo, this.#failedFromHeight.get(part) ?? Infinity))
+        }
+        this.#post({ type: 'persist-failed', sequence, ...reasonOf(error) })
       }
     }
     this.#writing = undefined
   }
 
-  async #load({ fromHeight, count }: Extract<HeaderStoreEffect, { type: 'load-headers' }>): Promise<void> {
+  async #load(effect: Extract<HeaderStoreEffect, { type: 'load-headers' }>): Promise<void> {
     try {
-      const headers = await this.#store.read({ fromHeight, count })
-      this.#post({ type: 'headers-loaded', fromHeight, headers })
+      this.#post({ ...effect, type: 'headers-loaded', headers: await this.#store.read(effect) })
     } catch (error) {
-      this.#post({ type: 'load-failed', fromHeight, reason: messageOf(error) })
+      this.#post({ ...effect, type: 'load-failed', reason: messageOf(error) })
     }
   }
 
-  async #becameWritable({ headerCount }: OpenedStore): Promise<void> {
+  async #becameWritable({ headerCount, upper }: OpenedStore): Promise<void> {
     try {
       const samples: { height: number; header: Uint8Array }[] = []
       for (const height of sampleHeights(headerCount)) {
         const header = await this.#headerAt(height)
         if (header !== undefined) samples.push({ height, header })
       }
-      this.#post({ type: 'store-became-writable', headerCount, samples })
+      this.#post({ type: 'store-became-writable', headerCount, samples, hasUpper: upper.headerCount > 0 })
     } catch (error) {
       this.#post({ type: 'load-failed', fromHeight: 0, reason: messageOf(error) })
     }
   }
 
-  async #headerAt(height: number): Promise<Uint8Array | undefined> {
-    const header = await this.#store.read({ fromHeight: height, count: 1 })
+  async #headerAt(height: number, isUpper = false): Promise<Uint8Array | undefined> {
+    const header = await this.#store.read({ fromHeight: height, count: 1, isUpper })
     return header.length === this.#headerSizeBytes ? header : undefined
   }
 

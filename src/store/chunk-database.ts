@@ -2,11 +2,13 @@
 import { joinBytes } from '../core/join-bytes.ts'
 import { toCommit } from './commit.ts'
 import { abortTransaction, commitOf, openDatabase, resultOf } from './database.ts'
-import type { StoreErrorCode, StoreOptions, StoreWrite } from './store.ts'
+import type { StoredPart, StoreErrorCode, StoreOptions, StoreRead, StoreWrite } from './store.ts'
 import { StoreError } from './store.ts'
 
 /** DESIGN, "Stores": a record a chunk; a record a header would take 98 s for what takes one. */
 export const HEADERS_PER_CHUNK = 2_016
+/** Key of the upper part's first chunk: more than the lower part ever has. */
+const UPPER_KEY: number = 2 ** 32
 
 interface State {
   readonly chain: string
@@ -21,9 +23,9 @@ export function openChunkDatabase(name: string, onGone: () => void): Promise<IDB
   return openDatabase({
     name,
     create(database) {
-      // By index; all of full length but the last.
+      // By index, those of the upper part from UPPER_KEY on; all of full length but a part's last.
       database.createObjectStore('chunks')
-      // One record, under 'state'; none before the first write.
+      // A record a part: under 'state', and under what the upper part starts above. None before the first write.
       database.createObjectStore('state')
     },
     onGone,
@@ -38,42 +40,41 @@ export async function loadState(args: {
   readonly database: IDBDatabase
   readonly options: StoreOptions
   readonly isWritable: boolean
-}): Promise<{ readonly headerCount: number; readonly work: bigint; readonly warnings: readonly string[] }> {
-  const { database, options, isWritable } = args
+  readonly isUpper: boolean
+}): Promise<StoredPart & { readonly warnings: readonly string[] }> {
+  const { database, options, isWritable, isUpper } = args
   const transaction = database.transaction(['chunks', 'state'], isWritable ? 'readwrite' : 'readonly')
   const chunks = transaction.objectStore('chunks')
-  const state = (await stateIn(transaction)) ?? emptyState(options)
+  const state = (await stateIn(transaction, options, isUpper)) ?? emptyState(options)
   checkChain({ state, options, name: database.name })
-  const keys = await resultOf(chunks.getAllKeys())
-  const firstMissing = keys.findIndex((key, index) => key !== index)
+  const keys = await resultOf(chunks.getAllKeys(keysOf(isUpper)))
+  const firstMissing = keys.findIndex((key, index) => key !== keyOf(index, isUpper))
   const usableCount = Math.min(chunkCount(state.headerCount), firstMissing === -1 ? keys.length : firstMissing)
-  const lastSizeBytes = usableCount === 0 ? 0 : ((await chunkIn(chunks, usableCount - 1))?.length ?? 0)
+  const lastSizeBytes = usableCount === 0 ? 0 : ((await chunkIn(chunks, usableCount - 1, isUpper))?.length ?? 0)
   const usableBytes = Math.max(0, usableCount - 1) * HEADERS_PER_CHUNK * state.headerSizeBytes + lastSizeBytes
   const headerCount = Math.min(state.headerCount, Math.floor(usableBytes / state.headerSizeBytes))
   if (headerCount === state.headerCount) return { headerCount, work: state.work, warnings: [] }
   const work = 0n // what it is at least
   if (isWritable) {
     const committed = commitOf(transaction)
-    transaction.objectStore('state').put({ ...state, headerCount, work } satisfies State, 'state')
+    transaction.objectStore('state').put({ ...state, headerCount, work } satisfies State, stateKeyOf(options, isUpper))
     await committed
   }
-  const found = `expected ${state.headerCount} headers, found ${headerCount}; the rest is cut off`
+  const found = `expected ${state.headerCount} headers${isUpper ? ' above the checkpoint' : ''}, found ${headerCount}; the rest is cut off`
   return { headerCount, work, warnings: [`database ${database.name}: ${found}`] }
 }
 
 /** Fewer than `count` at the end. */
-export async function readHeaders(args: {
-  readonly database: IDBDatabase
-  readonly fromHeight: number
-  readonly count: number
-}): Promise<Uint8Array> {
-  const { database, fromHeight, count } = args
+export async function readHeaders(
+  args: StoreRead & { readonly database: IDBDatabase; readonly options: StoreOptions },
+): Promise<Uint8Array> {
+  const { database, options, fromHeight, count, isUpper = false } = args
   const transaction = database.transaction(['chunks', 'state'])
-  const state = await stateIn(transaction)
+  const state = await stateIn(transaction, options, isUpper)
   const endHeight = Math.min(fromHeight + count, state?.headerCount ?? 0)
   if (state === undefined || endHeight <= fromHeight) return new Uint8Array(0)
   const firstIndex = Math.floor(fromHeight / HEADERS_PER_CHUNK)
-  const range = IDBKeyRange.bound(firstIndex, Math.floor((endHeight - 1) / HEADERS_PER_CHUNK))
+  const range = keysOf(isUpper, firstIndex, Math.floor((endHeight - 1) / HEADERS_PER_CHUNK))
   const chunks = await resultOf(transaction.objectStore('chunks').getAll(range) as IDBRequest<Uint8Array[]>)
   const chunkSizeBytes = HEADERS_PER_CHUNK * state.headerSizeBytes
   const start = (fromHeight - firstIndex * HEADERS_PER_CHUNK) * state.headerSizeBytes
@@ -90,8 +91,9 @@ export async function writeHeaders(args: {
   readonly database: IDBDatabase
   readonly options: StoreOptions
   readonly writes: readonly StoreWrite[]
+  readonly isUpper: boolean
 }): Promise<number> {
-  const { database, options, writes } = args
+  const { database, options, writes, isUpper } = args
   // Relaxed: handed to the operating system, not synced. A machine that loses power may lose the last writes,
   // never part of one, and they are fetched anew.
   const transaction = database.transaction(['chunks', 'state'], 'readwrite', { durability: 'relaxed' })
@@ -99,13 +101,13 @@ export async function writeHeaders(args: {
   committed.catch(() => undefined) // told below, or aborted below
   try {
     const chunks = transaction.objectStore('chunks')
-    const state = (await stateIn(transaction)) ?? emptyState(options)
+    const state = (await stateIn(transaction, options, isUpper)) ?? emptyState(options)
     const { headerCount, headerSizeBytes } = state
     const commit = toCommit({ writes, headerCount, headerSizeBytes })
     if (commit === undefined) return headerCount
     const firstIndex = Math.floor(commit.truncateTo / HEADERS_PER_CHUNK)
     const keptBytes = (commit.truncateTo % HEADERS_PER_CHUNK) * headerSizeBytes
-    const kept = keptBytes === 0 ? undefined : (await chunkIn(chunks, firstIndex))?.subarray(0, keptBytes)
+    const kept = keptBytes === 0 ? undefined : (await chunkIn(chunks, firstIndex, isUpper))?.subarray(0, keptBytes)
     if ((kept?.length ?? 0) !== keptBytes) {
       throw new StoreError('write-failed', `chunk ${firstIndex} is missing or short`)
     }
@@ -115,12 +117,14 @@ export async function writeHeaders(args: {
     for (let at = 0; at < bytes.length; at += chunkSizeBytes, index += 1) {
       // A copy: a view would be stored with the whole buffer behind it. One after the other: a put takes a millisecond or
       // more of the main thread, and eight at once would be one long task.
-      await resultOf(chunks.put(bytes.slice(at, at + chunkSizeBytes), index))
+      await resultOf(chunks.put(bytes.slice(at, at + chunkSizeBytes), keyOf(index, isUpper)))
     }
     const requests: Promise<unknown>[] = [committed]
-    if (index < chunkCount(headerCount)) requests.push(resultOf(chunks.delete(IDBKeyRange.lowerBound(index))))
+    // Where nothing was, what is there is of another checkpoint.
+    if (index < chunkCount(headerCount) || headerCount === 0)
+      requests.push(resultOf(chunks.delete(keysOf(isUpper, index))))
     const after: State = { ...state, headerCount: commit.headerCount, work: commit.work }
-    requests.push(resultOf(transaction.objectStore('state').put(after, 'state')))
+    requests.push(resultOf(transaction.objectStore('state').put(after, stateKeyOf(options, isUpper))))
     await Promise.all(requests)
     return commit.headerCount
   } catch (error) {
@@ -157,10 +161,22 @@ function chunkCount(headerCount: number): number {
   return Math.ceil(headerCount / HEADERS_PER_CHUNK)
 }
 
-function stateIn(transaction: IDBTransaction): Promise<State | undefined> {
-  return resultOf(transaction.objectStore('state').get('state'))
+function stateIn(transaction: IDBTransaction, options: StoreOptions, isUpper: boolean): Promise<State | undefined> {
+  return resultOf(transaction.objectStore('state').get(stateKeyOf(options, isUpper)))
 }
 
-function chunkIn(chunks: IDBObjectStore, index: number): Promise<Uint8Array | undefined> {
-  return resultOf(chunks.get(index))
+function chunkIn(chunks: IDBObjectStore, index: number, isUpper: boolean): Promise<Uint8Array | undefined> {
+  return resultOf(chunks.get(keyOf(index, isUpper)))
+}
+
+function stateKeyOf({ startsAbove = '' }: StoreOptions, isUpper: boolean): string {
+  return isUpper ? startsAbove : 'state'
+}
+
+function keyOf(index: number, isUpper: boolean): number {
+  return isUpper ? UPPER_KEY + index : index
+}
+
+function keysOf(isUpper: boolean, firstIndex = 0, lastIndex: number = UPPER_KEY - 1): IDBKeyRange {
+  return IDBKeyRange.bound(keyOf(firstIndex, isUpper), keyOf(lastIndex, isUpper))
 }

@@ -6,7 +6,7 @@ import {
   toStoreError,
   writeHeaders,
 } from './chunk-database.ts'
-import type { HeaderStore, OpenedStore, StoreErrorCode, StoreOptions, StoreWrite } from './store.ts'
+import type { HeaderStore, OpenedStore, StoreErrorCode, StoreOptions, StoreRead, StoreWrite } from './store.ts'
 import { StoreError } from './store.ts'
 import { holdWebLock } from './web-lock.ts'
 
@@ -50,7 +50,8 @@ class IndexedDbStore implements HeaderStore {
   #database: IDBDatabase | undefined
   /** Aborted when the lock is no longer waited for. */
   #waiting = new AbortController()
-  #sizeBytes = 0
+  #headerCount = 0
+  #upperCount = 0
   #committedMs = -Infinity
   #onWritable: ((opened: OpenedStore) => void) | undefined
   /** Became writable before anybody asked to be told. */
@@ -87,10 +88,10 @@ class IndexedDbStore implements HeaderStore {
     }
   }
 
-  async read({ fromHeight, count }: { readonly fromHeight: number; readonly count: number }): Promise<Uint8Array> {
+  async read(args: StoreRead): Promise<Uint8Array> {
     const database = this.#openDatabase('read-failed')
     try {
-      return await readHeaders({ database, fromHeight, count })
+      return await readHeaders({ ...args, database, options: this.#options })
     } catch (error) {
       throw toStoreError('read-failed', error)
     }
@@ -101,8 +102,10 @@ class IndexedDbStore implements HeaderStore {
     const database = this.#openDatabase('write-failed')
     if (this.#access.mode === 'reader') throw new StoreError('locked', this.#access.reason)
     try {
-      const headerCount = await writeHeaders({ database, options: this.#options, writes })
-      this.#sizeBytes = headerCount * this.#options.headerSizeBytes
+      const isUpper = writes[0]?.isUpper ?? false
+      const headerCount = await writeHeaders({ database, options: this.#options, writes, isUpper })
+      if (isUpper) this.#upperCount = headerCount
+      else this.#headerCount = headerCount
       this.#committedMs = performance.now()
     } catch (error) {
       throw error instanceof RangeError ? error : toStoreError('write-failed', error)
@@ -126,7 +129,7 @@ class IndexedDbStore implements HeaderStore {
   }
 
   get sizeBytes(): number {
-    return this.#sizeBytes
+    return (this.#headerCount + this.#upperCount) * this.#options.headerSizeBytes
   }
 
   close(): Promise<void> {
@@ -175,8 +178,11 @@ class IndexedDbStore implements HeaderStore {
     const access = this.#access
     const isWritable = access.mode === 'writer'
     const reason = access.mode === 'reader' ? access.reason : undefined
-    const content = await loadState({ database: this.#openDatabase('unavailable'), options: this.#options, isWritable })
-    this.#sizeBytes = content.headerCount * this.#options.headerSizeBytes
-    return { ...content, isWritable, reason }
+    const args = { database: this.#openDatabase('unavailable'), options: this.#options, isWritable }
+    const lower = await loadState({ ...args, isUpper: false })
+    const { warnings, ...upper } = await loadState({ ...args, isUpper: true })
+    this.#headerCount = lower.headerCount
+    this.#upperCount = upper.headerCount
+    return { ...lower, upper, isWritable, reason, warnings: [...lower.warnings, ...warnings] }
   }
 }

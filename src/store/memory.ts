@@ -1,5 +1,5 @@
 import { toCommit } from './commit.ts'
-import type { HeaderStore, OpenedStore, StoreOptions, StoreWrite } from './store.ts'
+import type { HeaderStore, OpenedStore, StoredPart, StoreOptions, StoreRead, StoreWrite } from './store.ts'
 import { StoreError } from './store.ts'
 
 /** One retarget period; a chunk never moves, so growing copies nothing. */
@@ -12,25 +12,65 @@ export function createMemoryStore(options: StoreOptions): HeaderStore {
 
 class MemoryStore implements HeaderStore {
   readonly kind = 'memory'
-  readonly #headerSizeBytes: number
-  readonly #chunks: Uint8Array[] = []
-  #headerCount = 0
-  #work = 0n
+  readonly #lower: MemoryPart
+  readonly #upper: MemoryPart
   #isOpen = false
 
-  constructor(options: StoreOptions) {
-    this.#headerSizeBytes = options.headerSizeBytes
+  constructor({ headerSizeBytes }: StoreOptions) {
+    this.#lower = new MemoryPart(headerSizeBytes)
+    this.#upper = new MemoryPart(headerSizeBytes)
   }
 
   open(): Promise<OpenedStore> {
     this.#isOpen = true
-    const content = { headerCount: this.#headerCount, work: this.#work }
+    const content = { ...this.#lower.content, upper: this.#upper.content }
     return Promise.resolve({ ...content, isWritable: true, reason: undefined, warnings: [] })
   }
 
-  async read({ fromHeight, count }: { readonly fromHeight: number; readonly count: number }): Promise<Uint8Array> {
+  async read(args: StoreRead): Promise<Uint8Array> {
     if (!this.#isOpen) throw new StoreError('read-failed', 'the store is closed')
-    const readCount = Math.max(0, Math.min(count, this.#headerCount - fromHeight))
+    return this.#part(args.isUpper).read(args)
+  }
+
+  async write(writes: readonly StoreWrite[]): Promise<void> {
+    if (!this.#isOpen) throw new StoreError('write-failed', 'the store is closed')
+    this.#part(writes[0]?.isUpper).write(writes)
+  }
+
+  #part(isUpper = false): MemoryPart {
+    return isUpper ? this.#upper : this.#lower
+  }
+
+  onWritable(): void {
+    // Writable from the start.
+  }
+
+  get sizeBytes(): number {
+    return this.#lower.sizeBytes + this.#upper.sizeBytes
+  }
+
+  close(): Promise<void> {
+    this.#isOpen = false
+    return Promise.resolve()
+  }
+}
+
+class MemoryPart {
+  readonly #headerSizeBytes: number
+  readonly #chunks: Uint8Array[] = []
+  /** Replaced by every write. */
+  content: StoredPart = { headerCount: 0, work: 0n }
+
+  constructor(headerSizeBytes: number) {
+    this.#headerSizeBytes = headerSizeBytes
+  }
+
+  get sizeBytes(): number {
+    return this.content.headerCount * this.#headerSizeBytes
+  }
+
+  read({ fromHeight, count }: StoreRead): Uint8Array {
+    const readCount = Math.max(0, Math.min(count, this.content.headerCount - fromHeight))
     const headers = new Uint8Array(readCount * this.#headerSizeBytes)
     let fromByte = fromHeight * this.#headerSizeBytes
     for (let filledBytes = 0; filledBytes < headers.length;) {
@@ -42,10 +82,10 @@ class MemoryStore implements HeaderStore {
     return headers
   }
 
-  async write(writes: readonly StoreWrite[]): Promise<void> {
-    if (!this.#isOpen) throw new StoreError('write-failed', 'the store is closed')
-    const commit = toCommit({ writes, headerCount: this.#headerCount, headerSizeBytes: this.#headerSizeBytes })
+  write(writes: readonly StoreWrite[]): void {
+    const commit = toCommit({ writes, ...this.content, headerSizeBytes: this.#headerSizeBytes })
     if (commit === undefined) return
+    const { headerCount, work } = commit
     let toByte = commit.truncateTo * this.#headerSizeBytes
     for (const piece of commit.pieces) {
       for (let takenBytes = 0; takenBytes < piece.length;) {
@@ -56,25 +96,11 @@ class MemoryStore implements HeaderStore {
         toByte += part.length
       }
     }
-    this.#headerCount = commit.headerCount
-    this.#work = commit.work
-    this.#chunks.length = Math.ceil(this.#headerCount / HEADERS_PER_CHUNK)
+    this.content = { headerCount, work }
+    this.#chunks.length = Math.ceil(headerCount / HEADERS_PER_CHUNK)
   }
 
-  onWritable(): void {
-    // Writable from the start.
-  }
-
-  get sizeBytes(): number {
-    return this.#headerCount * this.#headerSizeBytes
-  }
-
-  close(): Promise<void> {
-    this.#isOpen = false
-    return Promise.resolve()
-  }
-
-  /** From this byte of the chain to the end of its chunk; the chunk is made when it is the next one. */
+  /** From this byte of the part to the end of its chunk; the chunk is made when it is the next one. */
   #chunkFrom(byte: number): Uint8Array {
     const chunkSizeBytes = HEADERS_PER_CHUNK * this.#headerSizeBytes
     const chunkIndex = Math.floor(byte / chunkSizeBytes)

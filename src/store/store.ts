@@ -3,14 +3,16 @@
  * 1. Writes keep their order; a resolved write survives the process (where the platform can promise it).
  * 2. A write that was cut short is cut off at the next open, with a warning; what is read back is a prefix of what was written.
  * 3. Nobody but the holder of the lock writes.
+ * 4. While headers are still to come below a start at a checkpoint, those above it are a part of their own, the upper one: its
+ *    heights count from its first header, and neither part is touched by a write to the other, or by damage to it.
  */
 export interface HeaderStore {
   readonly kind: StoreKind
   /** Opens or creates; loads nothing but the size and the state. Rejects with `StoreError`. */
   open(): Promise<OpenedStore>
-  /** `count` headers from `fromHeight`, fewer at the end of the store. The caller owns the bytes. */
-  read(args: { readonly fromHeight: number; readonly count: number }): Promise<Uint8Array>
-  /** Carries all of these out in order, as one commit, and resolves when it is durable. One call at a time. */
+  /** `count` headers from `fromHeight`, fewer at the end of the part. The caller owns the bytes. */
+  read(args: StoreRead): Promise<Uint8Array>
+  /** Carries all of these out in order, all on one part, as one commit, and resolves when it is durable. One call at a time. */
   write(writes: readonly StoreWrite[]): Promise<void>
   /** Called at most once, when a store that was opened read-only may be written (its content may have grown since). */
   onWritable(callback: (opened: OpenedStore) => void): void
@@ -21,6 +23,12 @@ export interface HeaderStore {
 
 export type StoreKind = 'memory' | 'indexeddb' | 'files'
 
+export interface StoreRead {
+  readonly fromHeight: number
+  readonly count: number
+  readonly isUpper?: boolean
+}
+
 export interface StoreWrite {
   /** Keep the first `truncateTo` headers, drop the rest, … */
   readonly truncateTo: number
@@ -28,11 +36,17 @@ export interface StoreWrite {
   readonly append: Uint8Array
   /** Chain work up to the last header after this write. */
   readonly work: bigint
+  /** An upper part without headers is none. */
+  readonly isUpper?: boolean
 }
 
-export interface OpenedStore {
+export interface StoredPart {
   readonly headerCount: number
   readonly work: bigint
+}
+
+export interface OpenedStore extends StoredPart {
+  readonly upper: StoredPart
   readonly isWritable: boolean
   /** Why it cannot be written, or what should be known of it; undefined when all is well. One line. */
   readonly reason: string | undefined
@@ -46,6 +60,8 @@ export interface StoreOptions {
   readonly chain: string
   readonly genesis: string
   readonly headerSizeBytes: number
+  /** Root of the checkpoint that the upper part follows: one that follows another is none. */
+  readonly startsAbove?: string | undefined
 }
 
 export type StoreErrorCode =

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { HeaderStore, StoreOptions, StoreWrite } from '../../src/store/store.ts'
+import type { HeaderStore, OpenedStore, StoreOptions, StoreWrite } from '../../src/store/store.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { makeHeaders, STORE_OPTIONS, StoreModel } from './store-model.ts'
 
@@ -41,11 +41,36 @@ export function describeStore(name: string, makePlace: () => Promise<StorePlace>
       expect(await store.open()).toEqual({
         headerCount: 0,
         work: 0n,
+        upper: { headerCount: 0, work: 0n },
         isWritable: true,
         reason: undefined,
         warnings: [],
       })
       expect(await store.read({ fromHeight: 0, count: 10 })).toEqual(new Uint8Array(0))
+      expect(await store.read({ fromHeight: 0, count: 10, isUpper: true })).toEqual(new Uint8Array(0))
+    })
+
+    test('what is above a gap is a part of its own, until it is left without headers', async () => {
+      await store.open()
+      const [lower, upper] = [makeHeaders(1, 2_020), makeHeaders(2, 4_100)]
+      await store.write([{ truncateTo: 0, append: upper.slice(0, 80), work: 7n, isUpper: true }])
+      await store.write([{ truncateTo: 0, append: lower.slice(), work: 2n }])
+      await store.write([{ truncateTo: 1, append: upper.slice(80), work: 9n, isUpper: true }])
+      expect(store.sizeBytes).toBeGreaterThanOrEqual(lower.length + upper.length)
+      const both = { headerCount: 2_020, work: 2n, upper: { headerCount: 4_100, work: 9n } }
+      expect(await reopen()).toMatchObject({ ...both, warnings: [] })
+      expectSameBytes(await store.read({ fromHeight: 0, count: 9_999 }), lower)
+      expectSameBytes(await store.read({ fromHeight: 0, count: 9_999, isUpper: true }), upper)
+      expectSameBytes(
+        await store.read({ fromHeight: 2_015, count: 3, isUpper: true }),
+        upper.subarray(2_015 * 80, 2_018 * 80),
+      )
+      await store.write([{ truncateTo: 5, append: new Uint8Array(0), work: 1n }])
+      expectSameBytes(await store.read({ fromHeight: 0, count: 9_999, isUpper: true }), upper)
+      await store.write([{ truncateTo: 0, append: new Uint8Array(0), work: 0n, isUpper: true }])
+      expect(await reopen()).toMatchObject({ headerCount: 5, work: 1n, upper: { headerCount: 0 }, warnings: [] })
+      expectSameBytes(await store.read({ fromHeight: 0, count: 9_999 }), lower.subarray(0, 5 * 80))
+      expect(await store.read({ fromHeight: 0, count: 1, isUpper: true })).toEqual(new Uint8Array(0))
     })
 
     for (const count of [2_015, 2_016, 2_017, 4_033]) {
@@ -101,6 +126,23 @@ export function describeStore(name: string, makePlace: () => Promise<StorePlace>
       expectSameBytes(await store.read({ fromHeight: 0, count: 2 }), makeHeaders(1, 2))
     })
 
+    test('what was above another checkpoint is not there', async () => {
+      await store.open()
+      await store.write([{ truncateTo: 0, append: makeHeaders(1, 3), work: 1n }])
+      await store.write([{ truncateTo: 0, append: makeHeaders(2, 4_100), work: 9n, isUpper: true }])
+      await store.close()
+      store = place.createStore({ ...STORE_OPTIONS, startsAbove: 'c1'.repeat(32) })
+      // One that lives in memory is not made anew for another version of the program.
+      if (store.kind === 'memory') return
+      expect(await store.open()).toMatchObject({ headerCount: 3, upper: { headerCount: 0 }, warnings: [] })
+      expect(await store.read({ fromHeight: 0, count: 1, isUpper: true })).toEqual(new Uint8Array(0))
+      await store.write([{ truncateTo: 0, append: makeHeaders(3, 5), work: 5n, isUpper: true }])
+      await store.close()
+      store = place.createStore({ ...STORE_OPTIONS, startsAbove: 'c1'.repeat(32) })
+      expect(await store.open()).toMatchObject({ headerCount: 3, upper: { headerCount: 5, work: 5n }, warnings: [] })
+      expectSameBytes(await store.read({ fromHeight: 0, count: 9, isUpper: true }), makeHeaders(3, 5))
+    })
+
     test('a write that does not fit is the caller’s mistake and changes nothing', async () => {
       await store.open()
       await store.write([{ truncateTo: 0, append: makeHeaders(1, 3), work: 1n }])
@@ -136,8 +178,12 @@ export function describeStore(name: string, makePlace: () => Promise<StorePlace>
 
 type Step =
   | { readonly type: 'reopen' }
-  | { readonly type: 'read'; readonly from: number; readonly count: number }
-  | { readonly type: 'write'; readonly writes: readonly { drop: number; append: number; seed: number }[] }
+  | { readonly type: 'read'; readonly from: number; readonly count: number; readonly isUpper: boolean }
+  | {
+      readonly type: 'write'
+      readonly isUpper: boolean
+      readonly writes: readonly { drop: number; append: number; seed: number }[]
+    }
 
 /** Heights are drawn as shares of what is there, so that most of them mean something. */
 const share: fc.Arbitrary<number> = fc.oneof(fc.constant(0), fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true }))
@@ -149,42 +195,59 @@ const appendCount: fc.Arbitrary<number> = fc.oneof(
 const drop: fc.Arbitrary<number> = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: share })
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ type: 'reopen' as const }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('read' as const), from: share, count: share }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant('read' as const), from: share, count: share, isUpper: fc.boolean() }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
       type: fc.constant('write' as const),
-      writes: fc.array(fc.record({ drop, append: appendCount, seed: fc.nat() }), { maxLength: 4 }),
+      isUpper: fc.boolean(),
+      writes: fc.array(fc.record({ drop, append: appendCount, seed: fc.nat() }), {
+        maxLength: 4,
+      }),
     }),
   },
 )
 
 async function runSteps(
   steps: readonly Step[],
-  { store, reopen }: { store(): HeaderStore; reopen(): Promise<{ headerCount: number; work: bigint }> },
+  { store, reopen }: { store(): HeaderStore; reopen(): ReturnType<HeaderStore['open']> },
 ): Promise<void> {
   const model = new StoreModel()
-  await store().write([{ truncateTo: 0, append: new Uint8Array(0), work: 0n }])
+  const nothing = { truncateTo: 0, append: new Uint8Array(0), work: 0n }
+  for (const isUpper of [false, true]) await store().write([{ ...nothing, isUpper }])
   let work = 0n
   for (const next of steps) {
     if (next.type === 'write') {
       const writes: StoreWrite[] = []
+      const { isUpper } = next
       for (const { drop: dropped, append, seed } of next.writes) {
         work += 1n
-        const truncateTo = model.headerCount - Math.floor(dropped * model.headerCount)
-        const write = { truncateTo, append: makeHeaders(seed, append), work }
+        const { headerCount } = isUpper ? model.upper : model
+        const truncateTo = headerCount - Math.floor(dropped * headerCount)
+        const write = { truncateTo, append: makeHeaders(seed, append), work, isUpper }
         model.apply(write)
         writes.push({ ...write, append: write.append.slice() })
       }
       await store().write(writes)
     } else if (next.type === 'read') {
-      const fromHeight = Math.floor(next.from * model.headerCount)
-      const count = Math.floor(next.count * model.headerCount)
-      expectSameBytes(await store().read({ fromHeight, count }), model.slice(fromHeight, count))
-    } else {
-      expect(await reopen()).toMatchObject({ headerCount: model.headerCount, work: model.work, warnings: [] })
-    }
+      const { isUpper } = next
+      const part = isUpper ? model.upper : model
+      const fromHeight = Math.floor(next.from * part.headerCount)
+      const count = Math.floor(next.count * part.headerCount)
+      expectSameBytes(await store().read({ fromHeight, count, isUpper }), part.slice(fromHeight, count))
+    } else expectToHold(await reopen(), model)
   }
-  await reopen()
+  expectToHold(await reopen(), model)
   expectSameBytes(await store().read({ fromHeight: 0, count: model.headerCount + 1 }), model.content)
+  const count = model.upper.headerCount + 1
+  expectSameBytes(await store().read({ fromHeight: 0, count, isUpper: true }), model.upper.content)
+}
+
+function expectToHold(opened: OpenedStore, { headerCount, work, upper }: StoreModel): void {
+  expect(opened).toMatchObject({ headerCount, work, upper: { headerCount: upper.headerCount }, warnings: [] })
+  // Of none it means nothing.
+  if (upper.headerCount > 0) expect(opened.upper.work).toBe(upper.work)
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -133,6 +133,39 @@ describe('a damaged file of headers', () => {
   ])('a file that is %s is set aside', async (_, bytes) => {
     await expectOpens({ bytes, expected: new Uint8Array(0), isWarned: true })
     expect(new Uint8Array(await readFile(`${path}.unreadable`))).toEqual(bytes)
+  })
+
+  test.each(['headers.log', 'headers-upper.log'])('%s alone loses what is damaged in it', async (name) => {
+    const isUpper = name !== 'headers.log'
+    await writeAll([...WRITES, ...WRITES.map((write) => ({ ...write, isUpper: true }))])
+    const damaged = join(folder.directory, name)
+    const [bytes, other] = [
+      await readFile(damaged),
+      join(folder.directory, isUpper ? 'headers.log' : 'headers-upper.log'),
+    ]
+    const otherBytes = await readFile(other)
+    for (let index = 0; index < bytes.length; index += 37) {
+      const flipped = Uint8Array.from(bytes)
+      flipped[index] = (bytes[index] ?? 0) ^ 1
+      for (const content of [flipped, bytes.subarray(0, index)]) {
+        await writeFile(damaged, content)
+        await withStore(async (store, opened) => {
+          expect(opened.warnings.length).toBeLessThanOrEqual(1)
+          expect(isUpper ? opened.headerCount : opened.upper.headerCount).toBe(6)
+          expect(isUpper ? opened.upper.headerCount : opened.headerCount).toBeLessThan(6)
+          const intact = await store.read({ fromHeight: 0, count: 9, isUpper: !isUpper })
+          expectSameBytes(intact, Buffer.concat([makeHeaders(1, 2), makeHeaders(3, 4)]))
+        })
+        expect(await readFile(other)).toEqual(otherBytes)
+      }
+    }
+  })
+
+  test('an upper part that is left without headers leaves no file', async () => {
+    await writeAll([...WRITES, { truncateTo: 0, append: makeHeaders(4, 2), work: 4n, isUpper: true }])
+    expect(await readdir(folder.directory)).toContain('headers-upper.log')
+    await withStore((store) => store.write([{ truncateTo: 0, append: new Uint8Array(0), work: 0n, isUpper: true }]))
+    expect(await readdir(folder.directory)).not.toContain('headers-upper.log')
   })
 
   test('a missing file is made anew', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createFileStore } from '../../src/store/file.nodejs.ts'
+import type { HeaderStore, StoreWrite } from '../../src/store/store.ts'
 import { expectSameBytes } from './store-contract.ts'
 import { STORE_OPTIONS, StoreModel, writeNumber } from './store-model.ts'
 import { writeUntilKilled } from './write-until-killed.ts'
@@ -22,14 +23,19 @@ test(`a writer killed ${KILL_COUNT} times loses nothing that was acknowledged an
       })
       // The lock of the dead process is nobody's.
       const store = createFileStore({ ...STORE_OPTIONS, directory })
-      const { headerCount, work } = await store.open()
-      const found = Number(work) - seed * 1_000_000
+      const { headerCount, work, upper } = await store.open()
+      const found = Math.max(Number(work), Number(upper.work)) - seed * 1_000_000
       // The write under way when it was killed may be whole in the file, or not be there.
       expect([acknowledged, acknowledged + 1]).toContain(found)
-      for (let index = 1; index <= found; index += 1) model.apply(writeNumber(index, seed, model.headerCount))
-      expect(headerCount).toBe(model.headerCount)
+      for (let index = 1; index <= found; index += 1) {
+        model.apply(writeNumber(index, seed, { lower: model.headerCount, upper: model.upper.headerCount }))
+      }
+      expect([headerCount, upper.headerCount]).toEqual([model.headerCount, model.upper.headerCount])
       expectSameBytes(await store.read({ fromHeight: 0, count: headerCount + 1 }), model.content)
-      if (headerCount > 20_000) model.apply(await truncate(store))
+      const above = await store.read({ fromHeight: 0, count: upper.headerCount + 1, isUpper: true })
+      expectSameBytes(above, model.upper.content)
+      if (headerCount > 20_000) model.apply(await truncate(store, false))
+      if (upper.headerCount > 20_000) model.apply(await truncate(store, true))
       await store.close()
     }
   } finally {
@@ -38,8 +44,8 @@ test(`a writer killed ${KILL_COUNT} times loses nothing that was acknowledged an
 })
 
 /** Keeps the runs short. */
-async function truncate(store: ReturnType<typeof createFileStore>): Promise<Parameters<StoreModel['apply']>[0]> {
-  const write = { truncateTo: 100, append: new Uint8Array(0), work: 0n }
+async function truncate(store: HeaderStore, isUpper: boolean): Promise<StoreWrite> {
+  const write = { truncateTo: 100, append: new Uint8Array(0), work: 0n, isUpper }
   await store.write([write])
   return write
 }

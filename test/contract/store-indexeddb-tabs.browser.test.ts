@@ -40,6 +40,7 @@ test('a second tab reads along, may not write, and says why', async () => {
   expect(await reader.open()).toEqual({
     headerCount: 3_000,
     work: 1n,
+    upper: { headerCount: 0, work: 0n },
     isWritable: false,
     reason: 'another tab of this page keeps the headers; this one follows in memory',
     warnings: [],
@@ -61,7 +62,14 @@ test('when the writer closes, the next tab takes over with what is there then', 
   third.onWritable(onThird)
   await writer.write([FIRST])
   await writer.close()
-  expect(await opened).toEqual({ headerCount: 3_000, work: 1n, isWritable: true, reason: undefined, warnings: [] })
+  expect(await opened).toEqual({
+    headerCount: 3_000,
+    work: 1n,
+    upper: { headerCount: 0, work: 0n },
+    isWritable: true,
+    reason: undefined,
+    warnings: [],
+  })
   await reader.write([{ truncateTo: 3_000, append: makeHeaders(2, 1), work: 2n }])
   expect(onThird).not.toHaveBeenCalled()
   await expect(third.write([])).rejects.toMatchObject({ code: 'locked' })
@@ -189,6 +197,30 @@ test.each([
   expectSameBytes(await second.read({ fromHeight: found, count: 9 }), makeHeaders(2, 1))
   await second.close()
   expect(await createStore().open()).toMatchObject({ headerCount: found + 1, work: 2n, warnings: [] })
+})
+
+test.each([
+  ['from genesis on', false],
+  ['above a gap', true],
+])('a chunk that is missing %s costs the other part nothing', async (_, isUpper) => {
+  const writer = createStore()
+  await writer.open()
+  await writer.write([FIRST])
+  await writer.write([{ ...FIRST, append: makeHeaders(2, 3_000), isUpper: true }])
+  await writer.close()
+  const database = await openDB(name)
+  const keys = await database.getAllKeys('chunks')
+  await database.delete('chunks', keys[isUpper ? 3 : 1] ?? -1)
+  database.close()
+  const second = createStore()
+  const opened = await second.open()
+  const [lower, upper] = isUpper ? [3_000, 2_016] : [2_016, 3_000]
+  expect(opened).toMatchObject({ headerCount: lower, upper: { headerCount: upper } })
+  expect(opened.warnings.length).toBe(1)
+  expectSameBytes(
+    await second.read({ fromHeight: 0, count: 9_999, isUpper: !isUpper }),
+    makeHeaders(isUpper ? 1 : 2, 3_000),
+  )
 })
 
 test('a reorganisation to fewer headers leaves no chunk behind', async () => {

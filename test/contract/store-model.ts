@@ -5,6 +5,7 @@ export const STORE_OPTIONS: StoreOptions = {
   chain: 'bitcoin:regtest',
   genesis: '0f'.repeat(32),
   headerSizeBytes: HEADER_SIZE_BYTES,
+  startsAbove: 'c0'.repeat(32),
 }
 
 /** `count` headers like no others: each is filled from `seed` and its index. */
@@ -16,8 +17,7 @@ export function makeHeaders(seed: number, count: number): Uint8Array {
   return headers
 }
 
-/** What a store should hold: the plainest thing that can be said about writes. */
-export class StoreModel {
+class PartModel {
   content: Uint8Array = new Uint8Array(0)
   work = 0n
 
@@ -39,16 +39,33 @@ export class StoreModel {
   }
 }
 
-/** The `index`th write of a writer started with `seed`: mostly small, at times large, at times a reorganisation. Its work names it. */
-export function writeNumber(index: number, seed: number, headerCount: number): StoreWrite {
+/** What a store should hold: the plainest thing that can be said about writes. */
+export class StoreModel extends PartModel {
+  readonly upper: PartModel = new PartModel()
+
+  override apply(write: StoreWrite): void {
+    if (write.isUpper === true) this.upper.apply(write)
+    else super.apply(write)
+  }
+}
+
+/**
+ * The `index`th write of a writer started with `seed`: mostly small, at times large, at times a reorganisation, every third to the
+ * upper part. Its work names it.
+ */
+export function writeNumber(index: number, seed: number, counts: { lower: number; upper: number }): StoreWrite {
   const random = new Uint32Array(makeHeaders(seed * 4_099 + index, 1).buffer)
   const [dropDraw = 0, dropSize = 0, appendDraw = 0, appendSize = 0] = random.map((word) => scramble(word))
+  const isUpper = index % 3 === 0
+  const headerCount = isUpper ? counts.upper : counts.lower
   const dropCount = dropDraw % 3 === 0 ? Math.min(headerCount, dropSize % 3_000) : 0
-  const appendCount = appendDraw % 4 === 0 ? appendSize % 6_000 : 1 + (appendSize % 20)
+  // One at least: an upper part without headers would not say which write made it.
+  const appendCount = 1 + (appendDraw % 4 === 0 ? appendSize % 6_000 : appendSize % 20)
   return {
     truncateTo: headerCount - dropCount,
     append: makeHeaders(appendDraw, appendCount),
     work: BigInt(seed) * 1_000_000n + BigInt(index),
+    isUpper,
   }
 }
 

@@ -5,10 +5,12 @@ import { STORE_OPTIONS, writeNumber } from './store-model.ts'
 
 const [directory = '', seed = ''] = process.argv.slice(2)
 const store = createFileStore({ ...STORE_OPTIONS, directory })
-let { headerCount } = await store.open()
+const opened = await store.open()
+const counts = { lower: opened.headerCount, upper: opened.upper.headerCount }
 for (let index = 1; ; index += 1) {
-  const write = writeNumber(index, Number(seed), headerCount)
-  headerCount = write.truncateTo + write.append.length / STORE_OPTIONS.headerSizeBytes
+  const write = writeNumber(index, Number(seed), counts)
+  const headerCount = write.truncateTo + write.append.length / STORE_OPTIONS.headerSizeBytes
+  counts[write.isUpper === true ? 'upper' : 'lower'] = headerCount
   await store.write([write])
   writeSync(1, `${index}\n`)
 }

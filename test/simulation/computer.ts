@@ -192,7 +192,7 @@ export class Computer {
       samples.push({ height, header: store.header(height) })
     }
     if (samples.length > 0 && samples.at(-1)?.height !== 0) samples.push({ height: 0, header: store.header(0) })
-    this.post({ type: 'store-became-writable', headerCount, samples })
+    this.post({ type: 'store-became-writable', headerCount, samples, hasUpper: store.hasUpper })
   }
 
   post(event: Event, end?: LinkEnd): void {

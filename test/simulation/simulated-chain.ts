@@ -24,8 +24,8 @@ export interface SimulatedChain {
     unixMs: number
     nonce: number
   }): Uint8Array
-  /** True when these headers follow the last stored one, or begin with genesis where nothing is stored. */
-  continues(last: Uint8Array | undefined, append: Uint8Array): boolean
+  /** See `SimulatedStoreOptions`. */
+  continues(last: Uint8Array | undefined, append: Uint8Array, isUpper: boolean): boolean
 }
 
 const MONTH_SECONDS = 30 * 24 * 3_600
@@ -83,14 +83,24 @@ function concat(headers: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
-/** Each header of `append` follows the one before it, the first one `last`, or is genesis where there is none. */
-export function isContinued(chain: Chain, last: Uint8Array | undefined, append: Uint8Array): boolean {
+/**
+ * Each header of `append` follows the one before it, the first one `last`; where there is none it is genesis, or in the upper part
+ * follows the last checkpoint.
+ */
+export function isContinued(
+  chain: Chain,
+  last: Uint8Array | undefined,
+  append: Uint8Array,
+  isUpper: boolean = false,
+): boolean {
+  const start = isUpper ? chain.checkpoints?.at(-1)?.root : undefined
   const tree = chain.createTree()
   let parent = last
   for (let offset = 0; offset < append.length; offset += chain.headerSizeBytes) {
     const header = append.subarray(offset, offset + chain.headerSizeBytes)
+    const before = parent === undefined ? start : tree.rootOf(parent)
     const isLinked =
-      parent === undefined ? tree.rootOf(header) === chain.genesis : tree.inspect(header).parent === tree.rootOf(parent)
+      before === undefined ? tree.rootOf(header) === chain.genesis : tree.inspect(header).parent === before
     if (!isLinked) return false
     parent = header
   }

@@ -54,7 +54,9 @@ export function createCheckpointedRegtestChain(args: {
     const { root, work } = tree.summary(height) ?? tree.tip
     return { height, root, ...(index === stepCount - 1 && { start: { work, nextBits: EASIEST_BITS } }) }
   })
-  return { ...simulated, chain: { ...chain, checkpoints }, history }
+  const checkpointed = { ...chain, checkpoints }
+  const continues: SimulatedChain['continues'] = (...args) => isContinued(checkpointed, ...args)
+  return { ...simulated, chain: checkpointed, history, continues }
 }
 
 function withoutWork(tree: HeaderTree, header: Uint8Array): Uint8Array {

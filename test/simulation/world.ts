@@ -33,7 +33,7 @@ export interface WorldOptions {
   /** Unix time at the beginning. */
   readonly unixMs: number
   readonly headerSizeBytes: number
-  readonly continues: (last: Uint8Array | undefined, append: Uint8Array) => boolean
+  readonly continues: (last: Uint8Array | undefined, append: Uint8Array, isUpper: boolean) => boolean
   readonly observer: Observer
   /** One way, between any two; each link draws its own. */
   readonly latencyMs: { readonly min: number; readonly max: number }

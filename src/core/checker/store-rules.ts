@@ -26,7 +26,8 @@ export class StoreRules {
     if (!this.isWritable) broken('R1', 'a write to a store that is not writable')
     if (this.sequence !== undefined && effect.sequence !== this.sequence + 1)
       broken('R1', `write ${effect.sequence} follows ${this.sequence}`)
-    if (effect.append.length === 0 && effect.truncateTo === 0) broken('R1', 'a write that empties the store')
+    if (effect.append.length === 0 && effect.truncateTo === 0 && effect.isUpper !== true)
+      broken('R1', 'a write that empties the store')
     this.sequence = effect.sequence
   }
 }
