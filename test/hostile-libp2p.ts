@@ -14,6 +14,7 @@ import { SYNC_PROTOCOL } from '../src/host/sync-link.ts'
 import { encodeFrame } from '../src/wire/frame.ts'
 import { encodeNodeInfo } from '../src/wire/node-info.ts'
 import { encodeSyncMessage } from '../src/wire/sync-message.ts'
+import { EMPTY_EXCHANGE } from './empty-exchange.ts'
 import { FakeConnection, FakeLibp2p, namedError, OTHER_PEERS } from './fake-libp2p.ts'
 import type { FakeDial, PeerStream, StreamOpening } from './fake-libp2p.ts'
 import type { Ask, ConnectionPlan, Hint, Plan, RemoteStream } from './hostile-plan.ts'
@@ -325,8 +326,7 @@ export class World implements HostSink {
     if (this.askedToClose.has(connection) || !(isFirst || isAnswered)) return
     const sequence = this.sends.length
     this.sends.push({ connection, sequence })
-    const lists = { wants: [], cancels: [], blocks: [], haves: [], dontHaves: [] }
-    const message = { ...lists, isFullWantlist: true, pendingBytes: 0 }
+    const message = { ...EMPTY_EXCHANGE, isFullWantlist: true }
     this.host.perform({ type: 'send-exchange', connection, sequence, message, timeoutMs: SEND_TIMEOUT_MS })
   }
 

@@ -1,20 +1,13 @@
 import type { Connection } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { EMPTY_EXCHANGE } from '../../test/empty-exchange.ts'
 import { FakeConnection, namedError, OTHER_PEERS, type PeerStream, type StreamOpening } from '../../test/fake-libp2p.ts'
 import type { OutgoingExchange } from '../core/exchange/exchange-message.ts'
 import { toConnectionId } from '../core/ids.ts'
 import { BITSWAP_PROTOCOL, ExchangeOutbound, IDLE_TICKS_MAX } from './exchange-outbound.ts'
 
-const MESSAGE: OutgoingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: true,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
-}
+const MESSAGE: OutgoingExchange = { ...EMPTY_EXCHANGE, isFullWantlist: true }
 const TIMEOUT_MS = 10_000
 
 beforeEach(() => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fuzzBitswap } from '../../test/bitswap-fuzz.ts'
+import { EMPTY_EXCHANGE } from '../../test/empty-exchange.ts'
 import type { IncomingExchange, OutgoingExchange, WantEntry } from '../core/exchange/exchange-message.ts'
 import type { Cid } from '../core/ids.ts'
 import { EXCHANGE_MESSAGE_BYTES_MAX } from '../core/limits.ts'
@@ -9,16 +10,6 @@ import { formatCid, parseCid } from './cid.ts'
 import { ProtobufWriter } from './protobuf.ts'
 import { WireError } from './wire-error.ts'
 import { joinBytes } from '../core/join-bytes.ts'
-
-const EMPTY: OutgoingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: false,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
-}
 
 const cid: fc.Arbitrary<Cid> = fc.oneof(
   fc
@@ -49,7 +40,7 @@ const CID_BYTES = Uint8Array.of(1, 0x55, 0x12, 2, 7, 8)
 const PREFIX = { version: 1, codec: 0x55, hashCode: 0x12, digestSizeBytes: 2 }
 
 function encode(message: Partial<OutgoingExchange>): Uint8Array {
-  return joinBytes(encodeBitswapMessage({ ...EMPTY, ...message }))
+  return joinBytes(encodeBitswapMessage({ ...EMPTY_EXCHANGE, ...message }))
 }
 
 /** As a peer that received it should find it. */
@@ -108,7 +99,7 @@ test.each<[string, Partial<OutgoingExchange>, readonly number[]]>([
 
 test('long blocks go out by reference and come in as copies, so that the memory of the message can be used again', () => {
   const block = new Uint8Array(100_000).fill(1)
-  const parts = encodeBitswapMessage({ ...EMPTY, blocks: [{ cid: CID, bytes: block }] })
+  const parts = encodeBitswapMessage({ ...EMPTY_EXCHANGE, blocks: [{ cid: CID, bytes: block }] })
   expect(parts.includes(block)).toBe(true)
   const payload = joinBytes(parts)
   const [decoded] = decodeBitswapMessage(payload).blocks
@@ -158,7 +149,7 @@ test('unknown fields, unknown types and blocks of protocol 1.0.0 are skipped', (
     .finish()
   const fixed = Uint8Array.of(0x65, 1, 2, 3, 4, 0x61, 1, 2, 3, 4, 5, 6, 7, 8)
   const payload = joinBytes([unknown, oddPresence, fixed, encode({ haves: [CID] })])
-  expect(decodeBitswapMessage(payload)).toMatchObject({ ...EMPTY, haves: [CID] })
+  expect(decodeBitswapMessage(payload)).toMatchObject({ ...EMPTY_EXCHANGE, haves: [CID] })
 })
 
 test('a wantlist in two pieces is one wantlist', () => {

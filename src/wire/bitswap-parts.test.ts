@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { EMPTY_EXCHANGE } from '../../test/empty-exchange.ts'
 import type { OutgoingExchange } from '../core/exchange/exchange-message.ts'
 import type { Cid } from '../core/ids.ts'
 import { BitswapReader, decodeBitswapMessage, encodeBitswapMessage, type DecodedExchange } from './bitswap-message.ts'
@@ -14,8 +15,7 @@ function cid(number: number): Cid {
 function encode(fields: Partial<OutgoingExchange>): Uint8Array {
   const blocks = [{ cid: cid(200), bytes: new Uint8Array(3_000) }]
   const presences = { haves: [cid(201)], dontHaves: [cid(202)], blocks, pendingBytes: 7 }
-  const empty = { wants: [], cancels: [], isFullWantlist: false }
-  return joinBytes(encodeBitswapMessage({ ...empty, ...presences, ...fields }))
+  return joinBytes(encodeBitswapMessage({ ...EMPTY_EXCHANGE, ...presences, ...fields }))
 }
 
 function partsOf(bytes: Uint8Array, entriesMax: number): DecodedExchange[] {

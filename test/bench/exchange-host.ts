@@ -12,9 +12,9 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import type { OutgoingExchange } from '../../src/core/exchange/exchange-message.ts'
 import type { Cid, ConnectionId } from '../../src/core/ids.ts'
 import { formatCid } from '../../src/wire/cid.ts'
+import { EMPTY_EXCHANGE } from '../empty-exchange.ts'
 import { ScriptedHost } from '../interop/libp2p-scripted.ts'
 
 const RAW_PROTOCOL = '/bench/raw/1.0.0'
@@ -23,15 +23,6 @@ const IN_FLIGHT = 32
 const PACKED_BLOCKS = 7
 const ROUNDS = 15
 const TIMEOUT_MS = 60_000
-const EMPTY: OutgoingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: false,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
-}
 
 const blockCount = Number(process.argv[2] ?? 200)
 
@@ -49,7 +40,7 @@ async function serve(tell: (addresses: readonly string[]) => void): Promise<void
     if (isSending || waiting.length === 0) return
     isSending = true
     const blocks = waiting.splice(0, PACKED_BLOCKS).map((cid) => ({ cid, bytes: block }))
-    const message = { ...EMPTY, blocks }
+    const message = { ...EMPTY_EXCHANGE, blocks }
     scripted.host.perform({ type: 'send-exchange', connection, sequence: 1, message, timeoutMs: TIMEOUT_MS })
   }
   scripted.on((event) => {
@@ -120,7 +111,7 @@ async function fetchBlocks(scripted: ScriptedHost, connection: ConnectionId): Pr
     const wants = Array.from({ length: count }, () => {
       return { cid: cidOf(wantedCount++), priority: 1, want: 'block', sendDontHave: true } as const
     })
-    const message = { ...EMPTY, wants }
+    const message = { ...EMPTY_EXCHANGE, wants }
     scripted.host.perform({ type: 'send-exchange', connection, sequence: 1, message, timeoutMs: TIMEOUT_MS })
   }
   scripted.host.perform({ type: 'admit-exchange', connection })

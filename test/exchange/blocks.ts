@@ -3,6 +3,7 @@ import type { CidPrefix, IncomingExchange, OutgoingExchange } from '../../src/co
 import { prefixOf } from '../../src/core/exchange/cid-text.ts'
 import type { Cid } from '../../src/core/ids.ts'
 import { CODEC_RAW, formatCid, HASH_DBL_SHA2_256, HASH_SHA2_256 } from '../../src/wire/cid.ts'
+import { EMPTY_EXCHANGE } from '../empty-exchange.ts'
 
 export interface TestBlock {
   readonly cid: Cid
@@ -55,19 +56,8 @@ export function asReceived(message: OutgoingExchange): IncomingExchange {
   return { ...message, blocks, unreadableBlockCount: 0 }
 }
 
-const EMPTY: IncomingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: false,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
-  unreadableBlockCount: 0,
-}
-
 export function incoming(part: Partial<IncomingExchange>): IncomingExchange {
-  return { ...EMPTY, ...part }
+  return { ...asReceived(EMPTY_EXCHANGE), ...part }
 }
 
 export function messageSizeBytes({ wants, cancels, blocks, haves, dontHaves }: OutgoingExchange): number {

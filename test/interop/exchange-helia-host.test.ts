@@ -4,6 +4,7 @@ import type { OutgoingExchange } from '../../src/core/exchange/exchange-message.
 import type { Cid, ConnectionId } from '../../src/core/ids.ts'
 import { CID_BYTES_MAX, EXCHANGE_PACKED_BYTES_MAX } from '../../src/core/limits.ts'
 import { CODEC_RAW, formatCid, HASH_DBL_SHA2_256, HASH_SHA2_256, parseCid } from '../../src/wire/cid.ts'
+import { EMPTY_EXCHANGE } from '../empty-exchange.ts'
 import { createRandom } from '../simulation/random.ts'
 import { HeliaPeer } from './helia-peer.ts'
 import { ScriptedHost } from './libp2p-scripted.ts'
@@ -15,15 +16,6 @@ const HEADER_COUNT = 20
 const HEADER_BYTES = 80
 const BLOCK_BYTES_MAX: number = 1024 * 1024
 const TIMEOUT_MS = 60_000
-const EMPTY: OutgoingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: false,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
-}
 
 const stops: (() => Promise<void>)[] = []
 
@@ -84,7 +76,7 @@ class Sender {
     const next = this.#isSending ? undefined : this.#queue.shift()
     if (next === undefined) return
     this.#isSending = true
-    const message = { ...EMPTY, ...next }
+    const message = { ...EMPTY_EXCHANGE, ...next }
     const effect = { type: 'send-exchange', connection: this.#connection, sequence: this.#sequence++ } as const
     this.#scripted.host.perform({ ...effect, message, timeoutMs: TIMEOUT_MS })
   }

@@ -4,19 +4,11 @@ import type { ConnectionId } from '../../src/core/ids.ts'
 import { BLOCK_BYTES_MAX } from '../../src/core/limits.ts'
 import { BITSWAP_PROTOCOL } from '../../src/host/exchange-outbound.ts'
 import { formatCid } from '../../src/wire/cid.ts'
+import { EMPTY_EXCHANGE } from '../empty-exchange.ts'
 import { Stranger } from './exchange-strangers.ts'
 import { ScriptedHost } from './libp2p-scripted.ts'
 
 const CID = formatCid({ version: 1, codec: 0x55, hashCode: 0x12, digestSizeBytes: 32, digest: new Uint8Array(32) })
-const EMPTY: OutgoingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: false,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
-}
 
 const stops: (() => Promise<void>)[] = []
 
@@ -43,7 +35,7 @@ function send(
   sequence = 1,
 ): void {
   const effect = { type: 'send-exchange', connection, sequence, timeoutMs: 60_000 } as const
-  scripted.host.perform({ ...effect, message: { ...EMPTY, ...message } })
+  scripted.host.perform({ ...effect, message: { ...EMPTY_EXCHANGE, ...message } })
 }
 
 test.each(['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'])(
@@ -60,7 +52,7 @@ test.each(['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'])(
     const wants = [{ cid: CID, priority: -3, want: 'block', sendDontHave: true }] as const
     send(alice, connection, { wants })
     expect(await alice.saw('exchange-sent')).toEqual({ type: 'exchange-sent', connection, sequence: 1 })
-    expect((await bob.saw('exchange-received')).message).toMatchObject({ ...EMPTY, wants })
+    expect((await bob.saw('exchange-received')).message).toMatchObject({ ...EMPTY_EXCHANGE, wants })
 
     const bytes = Uint8Array.from({ length: BLOCK_BYTES_MAX }, (_, index) => index % 251)
     send(bob, inbound, { blocks: [{ cid: CID, bytes }] })

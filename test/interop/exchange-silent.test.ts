@@ -8,20 +8,12 @@ import { BITSWAP_PROTOCOL } from '../../src/host/exchange-outbound.ts'
 import { encodeBitswapMessage } from '../../src/wire/bitswap-message.ts'
 import { formatCid } from '../../src/wire/cid.ts'
 import { encodeFrame } from '../../src/wire/frame.ts'
+import { EMPTY_EXCHANGE } from '../empty-exchange.ts'
 import { SILENCES, Stranger, type Silence } from './exchange-strangers.ts'
 import { ScriptedHost } from './libp2p-scripted.ts'
 
 /** Longer than any test here: what waits for it has failed. */
 const NEVER_MS = 3_600_000
-const EMPTY: OutgoingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: false,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
-}
 
 const stops: (() => Promise<void>)[] = []
 const logged: string[] = []
@@ -48,7 +40,7 @@ async function meet(
 
 function blocksOf(sizeBytes: number): OutgoingExchange {
   const cid = formatCid({ version: 1, codec: 0x55, hashCode: 0x12, digestSizeBytes: 32, digest: new Uint8Array(32) })
-  return { ...EMPTY, blocks: [{ cid, bytes: new Uint8Array(sizeBytes) }] }
+  return { ...EMPTY_EXCHANGE, blocks: [{ cid, bytes: new Uint8Array(sizeBytes) }] }
 }
 
 function send(scripted: ScriptedHost, connection: ConnectionId, sequence: number, message: OutgoingExchange): void {
@@ -115,7 +107,7 @@ test('12 silent peers of 120 cost the others nothing, in what is sent to them an
   }
   const awaited = good.map(({ connection }) => connection)
   for (const connection of [...silent, ...awaited]) alice.host.perform({ type: 'admit-exchange', connection })
-  const question = encodeFrame(Uint8Array.from(encodeBitswapMessage({ ...EMPTY, pendingBytes: 9 })[0] ?? []))
+  const question = encodeFrame(Uint8Array.from(encodeBitswapMessage({ ...EMPTY_EXCHANGE, pendingBytes: 9 })[0] ?? []))
   const served = serve({
     scripted: alice,
     connections: [...silent, ...awaited],
@@ -148,7 +140,7 @@ test('half frames on every stream that a peer may open hold up no other peer, an
     streams.push(stream)
   }
   const stream = await good.libp2p.dialProtocol(multiaddr(alice.address), BITSWAP_PROTOCOL)
-  stream.send(encodeFrame(encodeBitswapMessage({ ...EMPTY, pendingBytes: 5 })[0] ?? new Uint8Array()))
+  stream.send(encodeFrame(encodeBitswapMessage({ ...EMPTY_EXCHANGE, pendingBytes: 5 })[0] ?? new Uint8Array()))
   expect((await alice.saw('exchange-received')).message.pendingBytes).toBe(5)
   expect(streams.every(({ status }) => status === 'open')).toBe(true)
   await alice.host.stop()

@@ -2,6 +2,7 @@
 import type { OutgoingExchange, WantEntry } from '../../src/core/exchange/exchange-message.ts'
 import type { Cid } from '../../src/core/ids.ts'
 import { formatCid } from '../../src/wire/cid.ts'
+import { EMPTY_EXCHANGE } from '../empty-exchange.ts'
 import type { Random } from './random.ts'
 import type { ExchangeManners, LyingMessage } from './simulated-exchange.ts'
 import { toyBlock } from './toy-content.ts'
@@ -89,28 +90,18 @@ export function twistExchange(
 export function unprovokedExchange(lie: ExchangeLie, random: Random): OutgoingExchange | undefined {
   switch (lie) {
     case 'unwanted-blocks':
-      return { ...EMPTY, blocks: [toyBlock(STRAY_NONCE + random.below(STRAY_CIDS), STRAY_SIZE_BYTES)] }
+      return { ...EMPTY_EXCHANGE, blocks: [toyBlock(STRAY_NONCE + random.below(STRAY_CIDS), STRAY_SIZE_BYTES)] }
     case 'floods-wants':
-      return { ...EMPTY, wants: strays(random, random.pick(FLOODS)).map((cid) => wantOf(cid, random)) }
+      return { ...EMPTY_EXCHANGE, wants: strays(random, random.pick(FLOODS)).map((cid) => wantOf(cid, random)) }
     case 'storms': {
       const cids = strays(random, random.between(1, 300))
       const isCancelling = random.chance(0.5)
       const wants = isCancelling ? [] : cids.map((cid) => wantOf(cid, random))
-      return { ...EMPTY, wants, cancels: isCancelling ? cids : [], isFullWantlist: random.chance(0.2) }
+      return { ...EMPTY_EXCHANGE, wants, cancels: isCancelling ? cids : [], isFullWantlist: random.chance(0.2) }
     }
     default:
       return undefined
   }
-}
-
-const EMPTY: OutgoingExchange = {
-  wants: [],
-  cancels: [],
-  isFullWantlist: false,
-  blocks: [],
-  haves: [],
-  dontHaves: [],
-  pendingBytes: 0,
 }
 
 function wantOf(cid: Cid, random: Random): WantEntry {
