@@ -2,7 +2,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
-import type { LightNode, LightNodeErrorCode, LightNodeOptions, Log, TransportName } from './driver/api.ts'
+import type { LightNode, LightNodeErrorCode, LightNodeOptions, Log } from './driver/api.ts'
 import type { Chain } from './core/chain.ts'
 import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
@@ -26,6 +26,7 @@ import { HostError } from './host/host.ts'
 import type { RtcConfiguration } from './host/lazy-roads.ts'
 import type { Diagnose } from './host/examination.ts'
 import { roadsOf } from './host/roads.ts'
+import { NODEJS_TRANSPORTS } from './host/transport-names.nodejs.ts'
 import type { NodejsTransportsOptions } from './host/transports.nodejs.ts'
 import { createFileBlockStore } from './store/block-store-file.nodejs.ts'
 import { createMemoryBlockStore } from './store/block-store-memory.ts'
@@ -66,7 +67,6 @@ export type { BitcoinEndpoint } from './host/bitcoin-address.ts'
 export { bitcoinPeersProblem, hasDnsSeeds, parseBitcoinListen, type BitcoinPeers } from './host/bitcoin-side.nodejs.ts'
 export { StoreError } from './store/store.ts'
 
-const TRANSPORTS: readonly TransportName[] = ['tcp', 'websockets', 'webrtc-direct', 'webtransport', 'webrtc']
 const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
 const HASHERS: Hashers = new Map([
   [HASH_SHA2_256, sha256],
@@ -81,7 +81,7 @@ const CERTIFICATE_FILES = { webtransport: 'webtransport-certificates', 'webrtc-d
 const MAX_PEERS = 256
 
 export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
-  checkOptions({ options, transports: TRANSPORTS, addressProblem })
+  checkOptions({ options, transports: NODEJS_TRANSPORTS, addressProblem })
   const { chain, peers, bitcoinPeers, maxPeers = MAX_PEERS, store: storeOption = 'memory' } = options
   const log = guarded(options.logger ?? silentLog)
   if (storeOption !== 'memory' && !isDirectory(storeOption)) {
@@ -90,7 +90,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   const problem = bitcoinPeers === undefined ? undefined : bitcoinPeersProblem(chain.id, bitcoinPeers)
   if (problem !== undefined) fail('bitcoinPeers', problem, bitcoinPeers)
   const folder = storeOption === 'memory' ? undefined : await openFolder(storeOption.directory)
-  const { listen = [], announce = [], transports = TRANSPORTS } = options
+  const { listen = [], announce = [], transports = NODEJS_TRANSPORTS } = options
   const rtcConfiguration = options.rtcConfiguration as RtcConfiguration | undefined
   return await startLightNode({
     folder,
@@ -208,7 +208,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         listen: [`/${ip}/${host}/tcp/${port}/ws`, ...roads.listen],
         services: options.relays === false ? [] : [relayServer()],
         announce,
-        roads: options.discoverPeers === false ? undefined : roadsOf(TRANSPORTS),
+        roads: options.discoverPeers === false ? undefined : roadsOf(NODEJS_TRANSPORTS),
         headerSizeBytes: chain.headerSizeBytes,
         log,
         ...(privateKey === undefined ? {} : { privateKey }),

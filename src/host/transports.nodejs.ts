@@ -11,6 +11,7 @@ import { joinedWebSockets } from './joined-websockets.ts'
 import { lazyTransport, type LazyRoad } from './lazy-transport.ts'
 import type { Libp2pComponents, Libp2pTransports } from './libp2p-core.ts'
 import { relayTransport } from './relay-transport.ts'
+import { NODEJS_TRANSPORTS, type NodejsTransportName } from './transport-names.nodejs.ts'
 
 /** A browser's request is here at once; a connection that says nothing, or stops half way, is let go after this. */
 const HTTP_IDLE_TIMEOUT_MS = 30_000
@@ -27,16 +28,6 @@ const RELAY_BYTES_MAX: number = 128 * 1024
 const RELAY_DURATION_MS_MAX = 60_000
 /** Calls that one peer makes or renews at the same time. */
 const RELAY_STREAMS_PER_PEER_MAX = 16
-
-export type NodejsTransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
-
-const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = [
-  'tcp',
-  'websockets',
-  'webrtc-direct',
-  'webtransport',
-  'webrtc',
-]
 
 /** Of the listeners that addresses name a certificate of, one for each road. */
 export type CertificateStorageOf = (road: 'webtransport' | 'webrtc-direct') => CertificateStorage
