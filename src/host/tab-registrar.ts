@@ -12,7 +12,7 @@ export class TabRegistrar implements Pick<Registrar, 'getProtocols' | 'handle' |
     return [...this.#handlers.keys()].sort()
   }
 
-  /** Undefined limits are left to the connection. */
+  /** Undefined where we do not speak it. */
   find(protocol: string): Handler | undefined {
     return this.#handlers.get(protocol)
   }
