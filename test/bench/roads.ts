@@ -7,10 +7,7 @@ import type { Browser, Page } from '@playwright/test'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { noise } from '@libp2p/noise'
 import { yamux } from '@libp2p/yamux'
-import { build } from 'esbuild'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Libp2pCore } from '../../src/host/libp2p-core.ts'
@@ -20,6 +17,7 @@ import { MAINNET, MAINNET_HEIGHT } from '../e2e/chain-data.ts'
 import { runCommand } from '../e2e/gateway.ts'
 import { startRoadPeer, type RoadPeer } from '../e2e/road-peer-process.ts'
 import { addressOver, ROADS } from '../e2e/road-tab.ts'
+import { servePage } from '../serve-page.ts'
 import { figure, medians, type Figure } from './exchange/figures.ts'
 import { report, ROUNDS } from './headers/rounds.ts'
 import { serveRaw } from './headers/raw-stream.ts'
@@ -41,7 +39,7 @@ interface Round {
 
 const asked = process.argv.slice(2).filter((argument) => !argument.startsWith('-'))
 const folder = mkdtempSync(join(tmpdir(), 'rushlight-bench-'))
-const page = await servePage()
+const page = await servePage({ file: 'test/bench/roads/page.ts' })
 try {
   runCommand('import', MAINNET, '--data', join(folder, 'data'))
   const peer = await startRoadPeer({ directory: join(folder, 'data') })
@@ -170,30 +168,4 @@ async function startRaw(): Promise<Libp2pCore> {
   })
   await raw.start()
   return raw
-}
-
-async function servePage(): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, 'roads/page.ts')],
-    bundle: true,
-    write: false,
-    minify: true,
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2024',
-  })
-  const script = outputFiles[0]?.contents ?? new Uint8Array()
-  const server = createServer((request, response) => {
-    const isScript = request.url === '/page.js'
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-    response.end(isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>')
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    close: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
 }

@@ -1,10 +1,7 @@
 /** Pages that run light nodes as a test wants them. */
 import type { Browser, Page } from '@playwright/test'
-import { build } from 'esbuild'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { LightNode, LightNodeOptions } from '../../src/driver/api.ts'
+import { servePage, type ServedPage } from '../serve-page.ts'
 
 declare global {
   interface Window {
@@ -46,44 +43,22 @@ const PAGE = `
   }
 `
 
-export interface Lab {
-  readonly url: string
+export interface Lab extends ServedPage {
   /** A tab of a browser context of its own. */
   open(browser: Browser): Promise<Page>
-  close(): Promise<void>
 }
 
 export async function startLab(): Promise<Lab> {
-  const root = join(import.meta.dirname, '../..')
-  const { outputFiles } = await build({
-    stdin: { contents: PAGE, resolveDir: root, loader: 'ts' },
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2024',
-  })
-  const script = outputFiles[0]?.contents ?? new Uint8Array()
-  const server = createServer((request, response) => {
-    const isScript = request.url === '/page.js'
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-    response.end(isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>')
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const served = await servePage({ text: PAGE })
   return {
-    url,
+    ...served,
     open: async (browser) => {
       // Without them Chromium hides addresses of loopback from WebRTC.
       const context = await browser.newContext({ permissions: ['camera', 'microphone'] })
       const page = await context.newPage()
-      await page.goto(url)
+      await page.goto(served.url)
       await page.waitForFunction(() => 'start' in window)
       return page
-    },
-    close: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
     },
   }
 }

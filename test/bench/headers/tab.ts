@@ -1,12 +1,9 @@
 /** A Chromium of the bench's own, and what its tabs are measured with. */
 import { chromium, type Browser, type BrowserContext, type Page } from '@playwright/test'
-import { build } from 'esbuild'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Snapshot } from '../../../src/driver/api.ts'
 import { CHROMIUM_FLAGS, findChromiumOrExit } from '../../find-chromium.ts'
+import { servePage, type ServedPage } from '../../serve-page.ts'
 
 declare global {
   interface Window {
@@ -153,27 +150,6 @@ export async function memoryBytes(page: Page): Promise<number> {
 }
 
 /** A page whose `readRaw` reads the raw stream of `raw-stream.ts`. */
-export async function serveRawPage(): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const { outputFiles } = await build({
-    stdin: { contents: RAW_PAGE, resolveDir: join(import.meta.dirname, '../../..'), loader: 'ts' },
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2024',
-  })
-  const script = outputFiles[0]?.contents ?? new Uint8Array()
-  const server: Server = createServer((request, response) => {
-    const isScript = request.url === '/page.js'
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-    response.end(isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>')
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    close: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
+export function serveRawPage(): Promise<ServedPage> {
+  return servePage({ text: RAW_PAGE })
 }
