@@ -200,6 +200,18 @@ describe('damage', () => {
     expect([state(world), disk.lower, disk.upper.length]).toEqual([[1_000, 'genesis', 1_000], whole, 0])
   })
 
+  test('an answer of the lower part that comes when that was given up is not taken for one of the upper part', () => {
+    const disk = half()
+    const world = disk.start()
+    world.take()
+    world.send({ type: 'load-failed', fromHeight: 0, reason: 'the disk does not answer' })
+    world.send({ type: 'headers-loaded', fromHeight: 0, headers: disk.lower })
+    world.send({ type: 'load-failed', fromHeight: 0, reason: 'the disk does not answer' })
+    world.settle()
+    disk.serve(world)
+    expect(state(world)).toEqual([1_000, 'checkpoint', 0])
+  })
+
   test('where what is below the gap has left the checkpoints, what is above it is dropped, and the gap with it', () => {
     const disk = half()
     disk.lower = bytes(genesis, mine({ count: 250, salt: 7 }))

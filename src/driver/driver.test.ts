@@ -247,6 +247,26 @@ test('after a write that failed nothing that builds on it is written, whenever i
   expect(works()).toEqual([[1n], [5n], [6n]])
 })
 
+test('each part of the store has commits of its own, and its own failures', async () => {
+  const { clock, core, held, driver } = await startDriverRig()
+  let asked: Effect[] = []
+  core.answer = (event) => (event.type === 'network-online' ? asked.splice(0) : [])
+  const ask = (...effects: Effect[]): void => {
+    asked = effects
+    driver.post(ONLINE)
+    clock.runTurns()
+  }
+  const upper = (sequence: number, truncateTo: number): Effect => ({ ...persist(sequence, truncateTo), isUpper: true })
+  ask(upper(1, 0), persist(2, 500), persist(3, 501), upper(4, 3))
+  await held.finish()
+  await held.finish()
+  await held.finish(new Error('full'))
+  // Builds on what failed; is of the part that did not.
+  ask(upper(5, 4))
+  ask(persist(6, 502))
+  expect(held.commits.map((writes) => writes.map(({ work }) => work))).toEqual([[1n], [2n, 3n], [4n], [6n]])
+})
+
 test('a stop waits for the writes that were asked for', async () => {
   const { clock, core, held, driver } = await startDriverRig()
   core.answer = (event) => (event.type === 'network-online' ? [persist(1), persist(2)] : [])
