@@ -11,7 +11,7 @@ const CLOSED = { type: 'connection-closed', connection: toConnectionId('a') } as
 const DIAL = { type: 'dial', dial: toDialId(1), address: '/ip4/127.0.0.1/tcp/1', timeoutMs: 1 } as const
 const DIAL_FAILED = { type: 'dial-failed', dial: toDialId(1), failure: 'unreachable', detail: '' } as const
 
-function persist(sequence: number, truncateTo = sequence - 1): Effect {
+function persist(sequence: number, truncateTo = sequence - 1): Extract<Effect, { type: 'persist' }> {
   return { type: 'persist', sequence, truncateTo, append: new Uint8Array(80), work: BigInt(sequence) }
 }
 
