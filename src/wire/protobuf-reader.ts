@@ -1,13 +1,11 @@
+import { VARINT_BYTES_MAX } from './varint.ts'
 import { undecodable } from './wire-error.ts'
 
 // Protocol Buffers, "Encoding", Message structure: wire types. Groups (3, 4) are deprecated and refused.
-const VARINT = 0
+export const VARINT = 0
 const FIXED_64 = 1
-const LENGTH_DELIMITED = 2
+export const LENGTH_DELIMITED = 2
 const FIXED_32 = 5
-
-/** 64 bits in groups of 7. */
-const VARINT_BYTES_MAX = 10
 
 /**
  * Reads a message field by field, in the order of the bytes, repeated ones included; allocates nothing but what it returns.
@@ -21,7 +19,8 @@ export class ProtobufReader {
   #wireType = VARINT
   /** The value of `field` was not taken yet. */
   #hasValue = false
-  #isWide = false
+  /** What is above the low 32 bits of the number read last. */
+  #high = 0
   field = 0
 
   /** `bytes` must not change while this is in use. */
@@ -48,6 +47,14 @@ export class ProtobufReader {
     if (this.#wireType !== VARINT) return undefined
     this.#hasValue = false
     return this.#varint() | 0
+  }
+
+  /** Undefined when the field holds no number, or one beyond 2^53 - 1. */
+  number(): number | undefined {
+    if (this.#wireType !== VARINT) return undefined
+    this.#hasValue = false
+    const value = this.#varint() + this.#high * 2 ** 32
+    return Number.isSafeInteger(value) ? value : undefined
   }
 
   /** A view; undefined when the field holds no bytes. */
@@ -99,19 +106,20 @@ export class ProtobufReader {
   /** A field's key or length. */
   #uint32(): number {
     const value = this.#varint()
-    if (this.#isWide) throw undecodable('a field and a length of 32 bits', 'a longer number')
+    if (this.#high > 0) throw undecodable('a field and a length of 32 bits', 'a longer number')
     return value
   }
 
-  /** Unsigned, its low 32 bits; `#isWide` tells whether there were others. */
+  /** Unsigned, its low 32 bits; the others are in `#high`. */
   #varint(): number {
     let value = 0
-    this.#isWide = false
+    this.#high = 0
     for (let index = 0; index < VARINT_BYTES_MAX; index++) {
       if (this.#offset === this.#end) throw undecodable('a whole message', 'one that ends inside a number')
       const byte = this.#bytes[this.#offset++] ?? 0
       if (index < 5) value |= (byte & 0x7f) << (index * 7)
-      if ((index === 4 && (byte & 0x70) !== 0) || (index > 4 && (byte & 0x7f) !== 0)) this.#isWide = true
+      if (index === 4) this.#high = (byte & 0x70) >> 4
+      if (index > 4) this.#high += (byte & 0x7f) * 2 ** (index * 7 - 32)
       if (byte < 0x80) return value >>> 0
     }
     throw undecodable(`a varint of at most ${VARINT_BYTES_MAX} bytes`, 'a longer one')

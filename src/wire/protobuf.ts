@@ -1,12 +1,7 @@
 import { joinBytes } from '../core/join-bytes.ts'
-import { decodeVarint, encodeVarint } from './varint.ts'
+import { LENGTH_DELIMITED, ProtobufReader, VARINT } from './protobuf-reader.ts'
+import { encodeVarint } from './varint.ts'
 import { undecodable } from './wire-error.ts'
-
-// Protocol Buffers, "Encoding", Message structure: wire types. Groups (3, 4) are deprecated and refused.
-const VARINT = 0
-const FIXED_64 = 1
-const LENGTH_DELIMITED = 2
-const FIXED_32 = 5
 
 /** Fields in one message: ours have fewer than 16, the rest is room for later versions. */
 const FIELDS_MAX = 256
@@ -78,35 +73,11 @@ function describe(value: FieldValue | undefined): string {
 
 function readFields(bytes: Uint8Array): Map<number, FieldValue> {
   const values = new Map<number, FieldValue>()
-  let offset = 0
-  for (let fieldCount = 0; offset < bytes.length; fieldCount++) {
+  const reader = new ProtobufReader(bytes)
+  for (let fieldCount = 0; reader.next(); fieldCount++) {
     if (fieldCount === FIELDS_MAX) throw undecodable(`at most ${FIELDS_MAX} fields`, 'more')
-    const key = takeVarint()
-    const field = key === undefined ? 0 : Math.floor(key / 8)
-    if (key === undefined || field === 0) throw undecodable('a field number from 1', String(field))
-    const value = takeValue(key % 8)
-    values.set(field, values.has(field) ? 'repeated' : value)
+    const value = reader.number() ?? reader.bytes() ?? 'unreadable'
+    values.set(reader.field, values.has(reader.field) ? 'repeated' : value)
   }
   return values
-
-  function takeVarint(): number | undefined {
-    const varint = decodeVarint(bytes, offset)
-    if (varint === undefined) throw undecodable('a whole message', 'one that ends inside a number')
-    offset += varint.sizeBytes
-    return varint.value
-  }
-
-  function takeValue(wireType: number): FieldValue {
-    if (wireType === VARINT) return takeVarint() ?? 'unreadable'
-    if (wireType === LENGTH_DELIMITED) return takeBytes(takeVarint() ?? Number.MAX_SAFE_INTEGER)
-    if (wireType !== FIXED_32 && wireType !== FIXED_64) throw undecodable('a wire type 0, 1, 2 or 5', String(wireType))
-    takeBytes(wireType === FIXED_32 ? 4 : 8)
-    return 'unreadable'
-  }
-
-  function takeBytes(sizeBytes: number): Uint8Array {
-    if (sizeBytes > bytes.length - offset) throw undecodable('a whole message', 'one that ends inside a field')
-    offset += sizeBytes
-    return bytes.subarray(offset - sizeBytes, offset)
-  }
 }
