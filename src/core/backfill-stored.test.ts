@@ -27,8 +27,9 @@ function bytes(...parts: readonly Uint8Array[]): Uint8Array {
 class Disk {
   lower: Uint8Array = new Uint8Array(0)
   upper: Uint8Array = new Uint8Array(0)
-  /** Writes so far, and how many of them are carried out. */
+  /** Writes so far, how many of them to the upper part, and how many are carried out. */
   writeCount = 0
+  upperWriteCount = 0
   writeCountMax = Infinity
   failsReads: 'lower' | 'upper' | undefined
 
@@ -62,6 +63,7 @@ class Disk {
       if (this.writeCount > this.writeCountMax) return
       const { isUpper = false, truncateTo, append, sequence } = effect
       const part = isUpper ? this.upper : this.lower
+      if (isUpper) this.upperWriteCount += 1
       expect(truncateTo * SIZE).toBeLessThanOrEqual(part.length)
       const after = bytes(part.subarray(0, truncateTo * SIZE), append)
       if (isUpper) this.upper = after
@@ -137,13 +139,55 @@ test('stopped after any write, the next light node has the head if it was writte
   }
 })
 
-test('what is stored twice because the join was cut short is one chain', () => {
+test('a part of a range that was stored is let go without a write above the gap', () => {
   const disk = half()
-  disk.lower = whole.slice(0, 950 * SIZE)
+  disk.lower = whole.slice(0, 250 * SIZE)
+  const world = disk.start()
+  disk.serve(world)
+  expect([state(world), disk.upperWriteCount]).toEqual([[1_000, 'backfilling', 200], 0])
+  disk.sync(world)
+  // It is dropped, and no more.
+  expect([disk.lower, disk.upper.length, disk.upperWriteCount]).toEqual([whole, 0, 1])
+})
+
+test.each([
+  ['goes on', whole.slice(0, 950 * SIZE)],
+  [
+    'is another branch',
+    bytes(
+      whole.slice(0, 901 * SIZE),
+      mine({ count: 5, parent: headers.slice(899 * SIZE, 900 * SIZE), firstTime: FIRST_TIME + 901, salt: 3 }),
+    ),
+  ],
+])('what is stored twice because the join was cut short is one chain, where the lower one %s', (_, lower) => {
+  const disk = half()
+  disk.lower = lower
   const world = disk.start()
   disk.serve(world)
   expect(state(world)).toEqual([1_000, 'genesis', 1_000])
   expect([disk.lower, disk.upper.length, world.warnings()]).toEqual([whole, 0, []])
+})
+
+test('what is above the gap is kept until its place below is durable', () => {
+  const disk = half()
+  disk.lower = whole.slice(0, (START - STEP + 1) * SIZE)
+  const world = disk.start()
+  disk.serve(world)
+  const remote = world.join('a', head)
+  for (let requests = remote.requests(); requests.length > 0; requests = remote.requests()) {
+    for (const request of requests) remote.send(answer(request, tree))
+  }
+  expect(state(world)).toEqual([1_000, 'genesis', 1_000])
+  const first = world.effects.find((effect) => effect.type === 'persist') ?? fail('a write')
+  if (first.type !== 'persist') fail('a write')
+  world.effects = world.effects.filter(({ type }) => type !== 'persist')
+  world.send({ type: 'persist-failed', sequence: first.sequence, reason: 'write-failed', detail: 'gone' })
+  disk.serve(world)
+  expect(disk.upper).toEqual(aboveStart)
+  world.advance(limits.PERSIST_RETRY_MS)
+  expect(world.effects.some((effect) => effect.type === 'persist' && effect.isUpper === true)).toBe(false)
+  disk.serve(world)
+  expect([disk.lower, disk.upper.length]).toEqual([whole, 0])
 })
 
 test('new headers and reorganisations above the gap are written to what is stored there', () => {
@@ -243,7 +287,10 @@ test('a write above the gap that failed is made again, and holds up nothing belo
   expect(disk.upper).toEqual(aboveStart)
 })
 
-test('a tab that takes over writes its own head, whatever the other one had stored above the gap', () => {
+test.each([
+  ['nothing', new Uint8Array(0)],
+  ['another branch', mine({ count: 3, parent: headers.slice(899 * SIZE, 900 * SIZE), salt: 3 })],
+])('a tab that takes over writes its own head, where %s is stored above the gap by then', (_, stored) => {
   const disk = half()
   disk.upper = aboveStart.slice(0, 60 * SIZE)
   const world = disk.start({ isWritable: false })
@@ -251,7 +298,8 @@ test('a tab that takes over writes its own head, whatever the other one had stor
   disk.sync(world, 2)
   expect(world.height).toBe(1_000)
   const samples = [{ height: 300, header: whole.slice(300 * SIZE, 301 * SIZE) }]
-  world.send({ type: 'store-became-writable', headerCount: 301, samples, hasUpper: true })
+  disk.upper = stored
+  world.send({ type: 'store-became-writable', headerCount: 301, samples, hasUpper: stored.length > 0 })
   disk.serve(world)
   expect([state(world), disk.upper]).toEqual([[1_000, 'backfilling', 400], aboveStart])
   expect(disk.lower).toEqual(whole.slice(0, 401 * SIZE))
