@@ -91,6 +91,7 @@ test('stopped in mid-back-fill, it has its head at once and goes on where it was
     expect(readdirSync(directory)).toContain('headers-upper.log')
     const second = await start({ store: { directory } })
     expect(second.head).toMatchObject({ height: HEADER_COUNT, root: tree.tip.root, trust: 'stored' })
+    const imported = importHeaders(second, headers)
     await until(second, () => second.head.trust !== 'stored')
     expect(second.head).toMatchObject(tree.tip)
     // Of the range in work all or nothing.
@@ -100,6 +101,8 @@ test('stopped in mid-back-fill, it has its head at once and goes on where it was
     const isWhole = (): boolean => second.head.trust === 'genesis' && second.head.height === HEADER_COUNT
     await until(second, () => isWhole() && second.snapshot().store.headerCount === HEADER_COUNT + 1)
     expect(second.head).toMatchObject({ ...tree.tip, trust: 'genesis' })
+    // A file that was opened at once has waited for the back-fill.
+    expect(await imported).toMatchObject({ headerCount: HEADER_COUNT, addedCount: 0 })
     await second.stop()
     expect(readdirSync(directory)).not.toContain('headers-upper.log')
   } finally {
