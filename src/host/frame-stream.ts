@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 import { encodeFrame, FrameReader, type PayloadPool } from '../wire/frame.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { freeSpent } from './spent-bytes.ts'
 
 /** Answers that wait in one stream: eight full batches of headers, with room to spare. */
 export const STREAM_QUEUE_BYTES_MAX: number = 2 * 1024 * 1024
@@ -193,6 +194,7 @@ export class FrameStream {
             if (done !== undefined) await done
             if (this.#isOver()) return
           }
+          freeSpent(chunk)
         } catch (error) {
           if (!(error instanceof WireError)) throw error
           return this.#finish({ type: 'undecodable', detail: error.message })

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { markAsUntransferable } from 'node:worker_threads'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { noise } from '@libp2p/noise'
 import { multiaddrConnectionPair } from '@libp2p/utils'
@@ -7,6 +8,7 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import { expect, test } from 'vitest'
 import { leanNoise } from './lean-noise.nodejs.ts'
 import type { Libp2pComponents } from './libp2p-core.ts'
+import { freeSpent } from './spent-bytes.ts'
 
 const SILENT: Logger = Object.assign(() => {}, {
   error: () => {},
@@ -15,7 +17,15 @@ const SILENT: Logger = Object.assign(() => {}, {
   newScope: () => SILENT,
 })
 
-async function securedPair(): Promise<{ lean: MessageStream; plain: MessageStream }> {
+interface SecuredPair {
+  readonly lean: MessageStream
+  readonly plain: MessageStream
+  /** Below `plain`, where the sealed bytes pass. */
+  readonly below: MessageStream
+}
+
+/** With `socket` the connection below the lean one is as TCP's is. */
+async function securedPair(socket?: { readonly writableLength: number }): Promise<SecuredPair> {
   const componentsOf = async (): Promise<Libp2pComponents> =>
     ({
       privateKey: await generateKeyPair('Ed25519'),
@@ -23,12 +33,19 @@ async function securedPair(): Promise<{ lean: MessageStream; plain: MessageStrea
       upgrader: { getStreamMuxers: () => new Map() },
     }) as unknown as Libp2pComponents
   const [one, other] = multiaddrConnectionPair()
+  if (socket !== undefined) Object.assign(one, { socket })
   const options = { skipStreamMuxerNegotiation: true, signal: AbortSignal.timeout(10_000) }
   const [lean, plain] = await Promise.all([
     leanNoise(noise())(await componentsOf()).secureInbound(one, options),
     noise()(await componentsOf()).secureOutbound(other, options),
   ])
-  return { lean: lean.connection, plain: plain.connection }
+  return { lean: lean.connection, plain: plain.connection, below: other }
+}
+
+/** One message, without its length. */
+function sealedBy(stream: MessageStream, bytes: Uint8Array): Uint8Array {
+  const connection = stream as unknown as { encrypt(bytes: Uint8Array): Uint8ArrayList }
+  return connection.encrypt(bytes).subarray(2)
 }
 
 async function read(stream: MessageStream, sizeBytes: number): Promise<Uint8Array> {
@@ -72,4 +89,49 @@ test('a message without a tag, or with a wrong one, ends the connection', async 
     const { decrypt } = lean as unknown as Record<'decrypt', (bytes: Uint8Array) => void>
     expect(() => decrypt(new Uint8Array(sizeBytes))).toThrow()
   }
+})
+
+test('what came from a socket is free when it is decrypted, and its plaintext when it is read', async () => {
+  const { lean, plain } = await securedPair({ writableLength: 0 })
+  const { decrypt } = lean as unknown as Record<'decrypt', (bytes: Uint8ArrayList) => Uint8ArrayList>
+  const bytes = Uint8Array.from(randomBytes(40_000))
+  const first = sealedBy(plain, bytes)
+  const second = sealedBy(plain, bytes)
+  const read = Uint8Array.from([...first, ...second])
+  const half = decrypt(new Uint8ArrayList(read.subarray(0, first.length)))
+  expect(read.buffer.detached).toBe(false)
+  const plaintext = decrypt(new Uint8ArrayList(read.subarray(first.length)))
+  expect(read.buffer.detached).toBe(true)
+  for (const each of [half, plaintext]) expect(Buffer.compare(each.subarray(), bytes)).toBe(0)
+  for (const piece of plaintext) freeSpent(piece)
+  expect([...plaintext].map(({ length }) => length)).toEqual([0])
+})
+
+test('memory that Node.js cut a buffer out of is left to the others in it', async () => {
+  const { lean, plain } = await securedPair({ writableLength: 0 })
+  const { decrypt } = lean as unknown as Record<'decrypt', (bytes: Uint8Array) => Uint8ArrayList>
+  const read = Uint8Array.from(sealedBy(plain, new Uint8Array(40_000)))
+  markAsUntransferable(read.buffer)
+  decrypt(read)
+  expect(read.buffer.detached).toBe(false)
+})
+
+test('what was sealed is free when the socket has it all, and not before', async () => {
+  const socket = { writableLength: 1 }
+  const { lean, plain, below } = await securedPair(socket)
+  const pieces: Uint8Array[] = []
+  below.addEventListener('message', ({ data }) => {
+    for (const piece of data instanceof Uint8Array ? [data] : data) if (piece.length > 10_000) pieces.push(piece)
+  })
+  const bytes = Uint8Array.from(randomBytes(60_000))
+  const received = read(plain, 2 * bytes.length)
+  lean.send(bytes)
+  lean.send(bytes)
+  expect(Buffer.compare((await received).subarray(0, bytes.length), bytes)).toBe(0)
+  expect(pieces.map(({ length }) => length)).toEqual([60_000, 60_000])
+  socket.writableLength = 0
+  const last = read(plain, bytes.length)
+  lean.send(bytes)
+  expect(Buffer.compare(await last, bytes)).toBe(0)
+  expect(pieces.map(({ length }) => length)).toEqual([0, 0, 60_000])
 })
