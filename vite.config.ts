@@ -1,8 +1,17 @@
 import { defineConfig, type UserConfig } from 'vite'
+import { WEBRTC_ALIASES } from './scripts/build-steps.ts'
 
 const config: UserConfig = defineConfig({
   root: 'web',
   base: './',
+  plugins: [
+    {
+      name: 'webrtc-aliases',
+      enforce: 'pre',
+      resolveId: (source, importer) =>
+        importer?.includes('/@libp2p/webrtc/') === true ? WEBRTC_ALIASES[source] : undefined,
+    },
+  ],
   build: {
     outDir: '../dist/web',
     emptyOutDir: true,

@@ -4,11 +4,18 @@ import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { runOrExit } from './run.ts'
 
-const LIBRARY_SOURCES: readonly string[] = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package.json']
-const PAGE_SOURCES: readonly string[] = ['src', 'web', 'vite.config.ts', 'package.json']
+const MATCHERS = join(import.meta.dirname, 'webrtc-matchers.ts')
+const LIBRARY_SOURCES: readonly string[] = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package.json', MATCHERS]
+const PAGE_SOURCES: readonly string[] = ['src', 'web', 'vite.config.ts', 'package.json', MATCHERS]
 /** Each build rewrites its mark, so the mark's time is the build's time. */
 const LIBRARY_MARK = 'dist/cli/main.js'
 const PAGE_MARK = 'dist/web/index.html'
+
+/** What a tab's build of @libp2p/webrtc takes instead of another package's module. */
+export const WEBRTC_ALIASES: Readonly<Record<string, string>> = {
+  '@multiformats/multiaddr-matcher/utils': MATCHERS,
+  '@multiformats/multiaddr-matcher': MATCHERS,
+}
 
 export function buildLibrary(): void {
   // Files of an earlier build would be published with this one.
@@ -29,7 +36,14 @@ function bundleWebRtc(): void {
   const external = Object.keys({ ...dependencies, ...optionalDependencies }).flatMap((name) => [name, `${name}/*`])
   const shared = { bundle: true, format: 'esm', target: 'es2024', allowOverwrite: true, external } as const
   const [browser, nodejs] = ['dist/host/webrtc.browser.js', 'dist/host/webrtc.nodejs.js']
-  buildSync({ ...shared, entryPoints: [browser], outfile: browser, platform: 'browser', logLevel: 'warning' })
+  buildSync({
+    ...shared,
+    alias: WEBRTC_ALIASES,
+    entryPoints: [browser],
+    outfile: browser,
+    platform: 'browser',
+    logLevel: 'warning',
+  })
   // Of its dependencies some are CommonJS.
   const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" }
   buildSync({ ...shared, entryPoints: [nodejs], outfile: nodejs, platform: 'node', banner, logLevel: 'warning' })
