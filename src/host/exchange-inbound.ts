@@ -188,14 +188,16 @@ export class ExchangeInbound {
     for (const resolve of this.#onReleased.splice(0)) resolve()
   }
 
+  /** Whoever reads the message gives the payload back. */
   async #take(reading: Reading, payload: Uint8Array): Promise<void> {
     reading.isWaiting = true
     while (this.#room !== undefined) await this.#room
     if (reading.isOver) return
+    const sizeBytes = payload.length
     const message = new BitswapReader(payload)
     const read = (entriesMax: number): ExchangePart | undefined => this.#readPart(reading, message, entriesMax)
     const unread: UnreadExchange = { type: 'exchange-unread', connection: this.#id, read }
-    const offered = this.#offer(unread, payload.length)
+    const offered = this.#offer(unread, sizeBytes)
     const room = offered.then(() => {
       this.#room = undefined
     })
@@ -203,7 +205,7 @@ export class ExchangeInbound {
     this.#release(reading)
     // By the next microtask it is known whether there was room.
     await Promise.resolve()
-    if (this.#isWithoutRoom()) await this.#waitForRoom(room, payload.length)
+    if (this.#isWithoutRoom()) await this.#waitForRoom(room, sizeBytes)
     reading.isWaiting = false
   }
 

@@ -72,3 +72,10 @@ test('the memory of a long payload is used again once it was given back, and not
     expect(read(sizeBytes).buffer).not.toBe(other.buffer)
   }
 })
+
+test('what comes back to a pool and is not used again is free at once', () => {
+  const pool = new PayloadPool(100_000)
+  const taken = [100_000, 100_000, 100_000, 100_000, 100_000, 20_000, 8_191].map((sizeBytes) => pool.take(sizeBytes))
+  for (const payload of taken) pool.giveBack(payload)
+  expect(taken.map(({ length }) => length)).toEqual([100_000, 100_000, 100_000, 100_000, 0, 0, 8_191])
+})

@@ -7,10 +7,12 @@ const NO_BYTES = new Uint8Array(0)
 
 /** One that is read, one that is decoded, and those that wait in between. */
 const POOLED_COUNT_MAX = 4
+/** Less memory than this is not worth the call that frees it. */
+const FREED_BYTES_MIN: number = 8 * 1024
 
 /**
  * Memory for long payloads, used again by whoever reads frames beside or after: as new it would come from the system, and be
- * cleared first, each time. At most `POOLED_COUNT_MAX` pieces wait in it.
+ * cleared first, each time. At most `POOLED_COUNT_MAX` pieces wait in it; that of shorter payloads is free when it comes back.
  */
 export class PayloadPool {
   readonly #pooledBytes: number
@@ -30,6 +32,7 @@ export class PayloadPool {
   /** Of a payload that was taken here: nobody looks at it, or at views of it, any more. */
   giveBack({ buffer }: Uint8Array): void {
     if (buffer.byteLength === this.#pooledBytes && this.#free.length < POOLED_COUNT_MAX) this.#free.push(buffer)
+    else if (buffer instanceof ArrayBuffer && buffer.byteLength >= FREED_BYTES_MIN) buffer.transfer(0)
   }
 }
 

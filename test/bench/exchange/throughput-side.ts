@@ -17,8 +17,8 @@ const SIGNAL_MS = 120_000
 export type Kind = 'light node' | 'helia'
 
 export interface ThroughputOrders {
-  /** Its address. Connects to `peer`, if there is one. */
-  readonly start: (args: { kind: Kind; peer?: string }) => Promise<string>
+  /** Its address. Connects to `peer`, if there is one. A light node keeps so many bytes of blocks. */
+  readonly start: (args: { kind: Kind; peer?: string; blockStoreBytesMax?: number }) => Promise<string>
   /** New blocks of random bytes, for others to fetch. */
   readonly make: (args: { count: number; sizeBytes: number }) => Promise<Cid[]>
   /** Milliseconds until all of them are here. */
@@ -41,8 +41,9 @@ let exchanger: Exchanger | undefined
 let raw: Libp2p | undefined
 
 const orders: ThroughputOrders = {
-  start: async ({ kind, peer }) => {
-    exchanger = kind === 'helia' ? await startHelia(peer) : await startLightNode(peer)
+  start: async ({ kind, peer, blockStoreBytesMax }) => {
+    const options = blockStoreBytesMax === undefined ? {} : { blockStoreBytesMax }
+    exchanger = kind === 'helia' ? await startHelia(peer) : await startLightNode(peer, options)
     return exchanger.address
   },
 
@@ -102,10 +103,13 @@ function started(): Exchanger {
 
 // Each loads what it needs and no more: a process that has others loaded too spends its time on marking them.
 
-async function startLightNode(peer: string | undefined): Promise<Exchanger> {
+async function startLightNode(
+  peer: string | undefined,
+  options: { readonly blockStoreBytesMax?: number },
+): Promise<Exchanger> {
   const { bitcoin, createLightNode } = await import('../../../src/nodejs.ts')
   const peers = peer === undefined ? [] : [peer]
-  const lightNode = await createLightNode({ chain: bitcoin('regtest'), peers, listen: [LISTEN] })
+  const lightNode = await createLightNode({ chain: bitcoin('regtest'), peers, listen: [LISTEN], ...options })
   if (peer !== undefined) {
     await new Promise<void>((resolve) => {
       lightNode.subscribe(() => {
