@@ -66,6 +66,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     }),
     roads: options.discoverPeers === false ? undefined : roadsOf(transports.filter(isThere)),
     headerSizeBytes: chain.headerSizeBytes,
+    parentOf: chain.parentOf,
     log,
   })
   const { store, storeReason } = await openableStore(chain, options.store ?? 'indexeddb')

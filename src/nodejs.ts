@@ -111,6 +111,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
         announce,
         roads: options.discoverPeers === false ? undefined : roadsOf(transports),
         headerSizeBytes: chain.headerSizeBytes,
+        parentOf: chain.parentOf,
         log,
         ...(privateKey === undefined ? {} : { privateKey }),
       }),
@@ -210,6 +211,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         announce,
         roads: options.discoverPeers === false ? undefined : roadsOf(NODEJS_TRANSPORTS),
         headerSizeBytes: chain.headerSizeBytes,
+        parentOf: chain.parentOf,
         log,
         ...(privateKey === undefined ? {} : { privateKey }),
       })

@@ -68,6 +68,8 @@ export interface Chain {
   readonly checkpoints?: readonly Checkpoint[]
   /** The time that one header's bytes carry, Unix seconds. */
   timeOf(header: Uint8Array): number
+  /** The parent that the first of some headers names. */
+  readonly parentOf?: (headers: Uint8Array) => Root
   /** What blocks are made of; undefined for a chain that exchanges none. */
   readonly content?: ChainContent
   /** A new tree that holds genesis alone. A chain with less work than the minimum may grow on where it passes through checkpoints. */
@@ -160,11 +162,16 @@ export interface HeaderTree {
     readonly nowUnixMs: number
     readonly isBackfill?: boolean
   }): SliceOutcome
-  /** Best-chain headers after the first locator entry that is on the best chain; an unknown locator answers from genesis. */
-  serveRange(args: { readonly locator: readonly Root[]; readonly stop: Root | undefined; readonly countMax: number }): {
-    readonly headers: Uint8Array
-    readonly hasMore: boolean
-  }
+  /**
+   * Best-chain headers after the first locator entry that is on the best chain, but for the first `skip`; an unknown locator
+   * answers from genesis.
+   */
+  serveRange(args: {
+    readonly locator: readonly Root[]
+    readonly stop: Root | undefined
+    readonly countMax: number
+    readonly skip?: number
+  }): { readonly headers: Uint8Array; readonly hasMore: boolean }
   /** See `Ancestors`. `known` are roots at which a walk stops; a walk also stops at the best chain once a known root is at or above it. */
   serveAncestors(args: {
     readonly roots: readonly Root[]

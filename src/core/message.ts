@@ -30,6 +30,8 @@ export interface GetHeaders {
   readonly locator: readonly Root[]
   readonly stop: Root | undefined
   readonly countMax: number
+  /** So many are left out first; 0 by default. */
+  readonly skip?: number
 }
 
 /** `headers` holds whole headers one after another; the receiver owns the bytes. `hasMore`: there are further ones. */

@@ -16,7 +16,7 @@ export function answer(message: SyncRequest, tree: HeaderTree | undefined): Sync
       return { type: 'pong', request }
     case 'get-headers': {
       const countMax = Math.min(message.countMax, HEADERS_PER_MESSAGE_MAX)
-      const served = tree.serveRange({ locator: message.locator, stop: message.stop, countMax })
+      const served = tree.serveRange({ ...message, countMax })
       const { height, root, work } = tree.tip
       return { type: 'headers', request, ...served, head: { height, root, work } }
     }

@@ -4,7 +4,7 @@ import type { Connection, IdentifyResult, PrivateKey, Stream } from '@libp2p/int
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { HostEffect } from '../core/effect.ts'
-import { toConnectionId, toPeerId, type ConnectionId, type PeerId } from '../core/ids.ts'
+import { toConnectionId, toPeerId, type ConnectionId, type PeerId, type Root } from '../core/ids.ts'
 import type { Road } from '../core/message.ts'
 import { HANDSHAKE_TIMEOUT_MS } from '../core/limits.ts'
 import { abortConnection } from './abort-connection.ts'
@@ -48,6 +48,8 @@ export interface Libp2pHostOptions {
   readonly roads?: readonly Road[] | undefined
   /** Of the chain whose messages are carried. */
   readonly headerSizeBytes: number
+  /** The parent of the first of some headers. With it headers are asked for ahead. */
+  readonly parentOf?: ((headers: Uint8Array) => Root) | undefined
   /** For tests: how long a stranger may take to ask, and we to answer. */
   readonly handshakeTimeoutMs?: number
   readonly log?: (event: string, fields?: Readonly<Record<string, string | number | boolean | undefined>>) => void
@@ -56,7 +58,7 @@ export interface Libp2pHostOptions {
 /** What is left to say once there is a libp2p. */
 interface AdapterOptions extends Pick<
   Libp2pHostOptions,
-  'headerSizeBytes' | 'handshakeTimeoutMs' | 'listen' | 'roads' | 'log'
+  'headerSizeBytes' | 'parentOf' | 'handshakeTimeoutMs' | 'listen' | 'roads' | 'log'
 > {
   /** To sign our own record with. */
   readonly key?: PrivateKey
@@ -242,6 +244,7 @@ class Libp2pHost implements Host {
         connection,
         sink,
         headerSizeBytes: this.#options.headerSizeBytes,
+        parentOf: this.#options.parentOf,
         handshakeTimeoutMs: this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
       }),
     )

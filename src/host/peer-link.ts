@@ -1,7 +1,7 @@
 import type { Connection } from '@libp2p/interface'
 import type { HostEvent, MessageReceived } from '../core/event.ts'
 import type { ExchangeReceived } from '../core/exchange/exchange-event.ts'
-import { toConnectionId, type ConnectionId } from '../core/ids.ts'
+import { toConnectionId, type ConnectionId, type Root } from '../core/ids.ts'
 import { abortConnection } from './abort-connection.ts'
 import { ExchangeLink } from './exchange-link.ts'
 import { Handshakes } from './handshakes.ts'
@@ -24,6 +24,7 @@ export class PeerLink {
     readonly connection: Connection
     readonly sink: HostSink
     readonly headerSizeBytes: number
+    readonly parentOf: ((headers: Uint8Array) => Root) | undefined
     readonly handshakeTimeoutMs: number
   }) {
     const { connection, sink } = args
@@ -35,6 +36,7 @@ export class PeerLink {
       connection,
       id: this.id,
       headerSizeBytes: args.headerSizeBytes,
+      parentOf: args.parentOf,
       post,
       offer: (event, sizeBytes) => sink.offer(event, sizeBytes),
     })

@@ -1,10 +1,11 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { MessageReceived, PeerMisbehaved, SyncStreamFailed } from '../core/event.ts'
-import type { ConnectionId, RequestId } from '../core/ids.ts'
+import type { ConnectionId, RequestId, Root } from '../core/ids.ts'
 import type { PeerRecord, SyncMessage } from '../core/message.ts'
 import { decodeSyncMessage, encodeSyncMessage, syncMessageBytesMax, type SealedMessage } from '../wire/sync-message.ts'
 import { undecodable } from '../wire/wire-error.ts'
 import { FrameStream, STALLED_TICKS_MAX, STREAM_QUEUE_BYTES_MAX, type StreamEnd } from './frame-stream.ts'
+import { HeadersAhead } from './headers-ahead.ts'
 import { openPeerRecord } from './peer-records.ts'
 import { failureOf } from './stream-failure.ts'
 
@@ -44,6 +45,7 @@ export class SyncLink {
   readonly #headerSizeBytes: number
   readonly #post: (event: SyncStreamFailed | PeerMisbehaved) => void
   readonly #offer: (event: MessageReceived, sizeBytes: number) => Promise<void>
+  readonly #ahead: HeadersAhead | undefined
   #outbound: Outbound | undefined
   #inbound: Inbound | undefined
   #isEnded = false
@@ -57,6 +59,7 @@ export class SyncLink {
     readonly connection: Connection
     readonly id: ConnectionId
     readonly headerSizeBytes: number
+    readonly parentOf?: ((headers: Uint8Array) => Root) | undefined
     readonly post: (event: SyncStreamFailed | PeerMisbehaved) => void
     readonly offer: (event: MessageReceived, sizeBytes: number) => Promise<void>
   }) {
@@ -65,6 +68,13 @@ export class SyncLink {
     this.#headerSizeBytes = args.headerSizeBytes
     this.#post = args.post
     this.#offer = args.offer
+    const { parentOf } = args
+    if (parentOf === undefined) return
+    this.#ahead = new HeadersAhead({
+      parentOf,
+      send: (message) => this.#request(encodeSyncMessage(message)),
+      deliver: (message) => void this.#offerMessage(message, message.headers.length),
+    })
   }
 
   get bytesIn(): number {
@@ -90,6 +100,9 @@ export class SyncLink {
       case 'pong':
       case 'refused':
         return this.#answer(message)
+      case 'get-headers':
+        if (this.#ahead !== undefined) return this.#ahead.ask(message)
+        break
       case 'get-peers':
         this.#peersAsked = message.request
         break
@@ -123,6 +136,7 @@ export class SyncLink {
   /** Once a second. */
   tick(): void {
     this.#peersRequestCount = 0
+    this.#ahead?.tick()
     for (const frames of this.#streams) frames.tick()
     const inbound = this.#inbound
     if (inbound === undefined) return
@@ -168,10 +182,10 @@ export class SyncLink {
         }
         inbound.unanswered.set(message.request, 0)
         if (message.type === 'get-peers') await this.#takePeersRequest(message, payload.length)
-        else await this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
+        else await this.#offerMessage(message, payload.length)
         break
       case 'announce':
-        await this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
+        await this.#offerMessage(message, payload.length)
         break
       default:
         throw undecodable('a request or an announcement on a stream of its own', message.type)
@@ -201,7 +215,7 @@ export class SyncLink {
       }
     }
     if (this.#isEnded) return
-    await this.#offer({ type: 'message-received', connection: this.#id, message: { ...message, records } }, sizeBytes)
+    await this.#offerMessage({ ...message, records }, sizeBytes)
     if (problem === undefined || this.#isEnded) return
     this.#post({
       ...{ type: 'peer-misbehaved', connection: this.#id },
@@ -231,6 +245,7 @@ export class SyncLink {
       (error: unknown) => {
         clearTimeout(deadline)
         this.#outbound = undefined
+        this.#ahead?.end()
         if (this.#isEnded) return
         const failure = outbound.opening.signal.aborted ? 'timeout' : failureOf(error)
         this.#post({ type: 'sync-stream-failed', connection: this.#id, failure })
@@ -248,11 +263,14 @@ export class SyncLink {
         const message = decodeSyncMessage(payload, { headerSizeBytes: this.#headerSizeBytes })
         switch (message.type) {
           case 'headers':
+          case 'refused': {
+            const answer = this.#ahead === undefined ? message : this.#ahead.answered(message)
+            return answer === undefined ? undefined : this.#offerMessage(answer, payload.length)
+          }
           case 'ancestors':
           case 'block-outline':
           case 'pong':
-          case 'refused':
-            return this.#offer({ type: 'message-received', connection: this.#id, message }, payload.length)
+            return this.#offerMessage(message, payload.length)
           case 'peers':
             // Each costs the check of its signatures, so what nobody asked for is not opened.
             if (message.request !== this.#peersAsked) return
@@ -265,6 +283,7 @@ export class SyncLink {
       onEnd: (end) => {
         this.#count(frames)
         this.#outbound = undefined
+        this.#ahead?.end()
         if (this.#isEnded) return
         this.#tellMisbehaviour(end)
         const failure = end.type === 'timeout' || end.type === 'overflow' ? 'timeout' : 'closed'
@@ -272,6 +291,10 @@ export class SyncLink {
       },
     })
     return frames
+  }
+
+  #offerMessage(message: MessageReceived['message'], sizeBytes: number): Promise<void> {
+    return this.#offer({ type: 'message-received', connection: this.#id, message }, sizeBytes)
   }
 
   #tellMisbehaviour(end: StreamEnd): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { toRequestId, toRoot, type Root } from '../core/ids.ts'
+import { HEADERS_SKIPPED_MAX } from '../core/limits.ts'
 import type { ClaimedHead, NodeInfo, SyncMessage } from '../core/message.ts'
 import { decodeNodeInfo, encodeNodeInfo, NODE_INFO_BYTES_MAX } from './node-info.ts'
 import { decodeEnvelope } from './peer-record.ts'
@@ -34,14 +35,17 @@ const nodeInfo: fc.Arbitrary<NodeInfo> = fc.record({
   agent: text(64),
 })
 
+const getHeaders = {
+  type: fc.constant('get-headers' as const),
+  request,
+  locator: roots(64),
+  stop: fc.option(root, { nil: undefined }),
+  countMax,
+}
+
 const syncMessage: fc.Arbitrary<SyncMessage> = fc.oneof(
-  fc.record({
-    type: fc.constant('get-headers' as const),
-    request,
-    locator: roots(64),
-    stop: fc.option(root, { nil: undefined }),
-    countMax,
-  }),
+  fc.record(getHeaders),
+  fc.record({ ...getHeaders, skip: fc.nat(HEADERS_SKIPPED_MAX) }),
   fc.record({ type: fc.constant('get-ancestors' as const), request, roots: roots(40), known: roots(64), countMax }),
   fc.record({ type: fc.constant('ping' as const), request }),
   fc.record({ type: fc.constant('pong' as const), request }),
@@ -115,6 +119,13 @@ test.each<[string, SyncMessage]>([
   ],
   ['a count of 0', { type: 'get-headers', request: seven, locator: [], stop: undefined, countMax: 0 }],
   ['a count of 2,017', { type: 'get-headers', request: seven, locator: [], stop: undefined, countMax: 2017 }],
+  [
+    'more headers left out than were ever asked for',
+    {
+      ...{ type: 'get-headers', request: seven, locator: [], stop: undefined, countMax: 1 },
+      skip: HEADERS_SKIPPED_MAX + 1,
+    },
+  ],
   ['65 locator roots', { type: 'get-headers', request: seven, locator: ids(65), stop: undefined, countMax: 1 }],
   ['2,001 roots', { type: 'get-ancestors', request: seven, roots: ids(2001), known: [], countMax: 1 }],
   ['65 known roots', { type: 'get-ancestors', request: seven, roots: [], known: ids(65), countMax: 1 }],

@@ -2,6 +2,7 @@ import { toRequestId, type RequestId, type Root } from '../core/ids.ts'
 import {
   ANNOUNCED_HEADERS_MAX,
   HEADERS_PER_MESSAGE_MAX,
+  HEADERS_SKIPPED_MAX,
   LOCATOR_ROOTS_MAX,
   OUTLINE_BYTES_MAX,
   OUTLINE_BYTES_PER_MESSAGE_MAX,
@@ -88,6 +89,7 @@ const OUTLINE = 17
 const ROADS = 18
 /** One field a record, from this number on: a field of ours does not come twice. */
 const FIRST_RECORD = 19
+const SKIP: number = FIRST_RECORD + PEER_RECORDS_PER_MESSAGE_MAX
 
 /** Copies what the message holds. Throws `RangeError` on a number of ours that is none. */
 export function encodeSyncMessage(message: SyncMessage): Uint8Array {
@@ -97,6 +99,7 @@ export function encodeSyncMessage(message: SyncMessage): Uint8Array {
     case 'get-headers':
       writer.bytes(LOCATOR, encodeRoots(message.locator)).varint(COUNT_MAX, message.countMax)
       if (message.stop !== undefined) writer.bytes(STOP, encodeRoots([message.stop]))
+      if (message.skip !== undefined) writer.varint(SKIP, message.skip)
       break
     case 'get-ancestors':
       writer.bytes(ROOTS, encodeRoots(message.roots)).bytes(KNOWN, encodeRoots(message.known))
@@ -164,7 +167,9 @@ function decodeRequest(fields: ProtobufFields, kind: number, request: RequestId)
     case KINDS['get-headers']: {
       const locator = takeRoots({ fields, field: LOCATOR, name: 'locator', countMax: LOCATOR_ROOTS_MAX })
       const stop = fields.has(STOP) ? decodeRoot(fields.bytes(STOP, 'stop', ROOT_BYTES), 'stop') : undefined
-      return { type: 'get-headers', request, locator, stop, countMax: takeCountMax(fields) }
+      const countMax = takeCountMax(fields)
+      const skip = fields.has(SKIP) ? { skip: fields.varint(SKIP, 'skip', { max: HEADERS_SKIPPED_MAX }) } : {}
+      return { type: 'get-headers', request, locator, stop, countMax, ...skip }
     }
     case KINDS['get-ancestors']: {
       const roots = takeRoots({ fields, field: ROOTS, name: 'roots', countMax: ROOTS_PER_REQUEST_MAX })

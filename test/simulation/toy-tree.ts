@@ -131,7 +131,7 @@ class ToyTree implements HeaderTree {
     return { addedCount, knownCount, headChange: heaviest === tipBefore ? undefined : this.moveTip(heaviest), stop }
   }
 
-  serveRange(args: { locator: readonly Root[]; stop: Root | undefined; countMax: number }): {
+  serveRange(args: { locator: readonly Root[]; stop: Root | undefined; countMax: number; skip?: number }): {
     headers: Uint8Array
     hasMore: boolean
   } {
@@ -142,6 +142,7 @@ class ToyTree implements HeaderTree {
       fromHeight = record.height + 1
       break
     }
+    fromHeight += args.skip ?? 0
     let lastHeight = this.tipRecord.height
     const stopAt = args.stop === undefined ? undefined : this.registry.byRoot(args.stop)
     if (stopAt !== undefined && this.isBest(stopAt)) lastHeight = stopAt.height

@@ -4,7 +4,7 @@ import { hashHeaders as hashHeadersFast } from '../../hash/choose-hash-headers.t
 import type { HashHeaders } from '../../hash/hash-headers.ts'
 import { createBitcoinContent } from './bitcoin-content.ts'
 import { BitcoinHeaderTree } from './bitcoin-header-tree.ts'
-import { HEADER_SIZE_BYTES, readUint32, TIME_OFFSET } from './header.ts'
+import { HEADER_SIZE_BYTES, PARENT_OFFSET, readRoot, readUint32, TIME_OFFSET } from './header.ts'
 import { networkParameters } from './networks.ts'
 import type { BitcoinNetwork } from './networks.ts'
 
@@ -28,6 +28,7 @@ export function createBitcoinChain(options: BitcoinChainOptions): Chain {
     staleAfterMs: network.staleAfterMs,
     minimumChainWork,
     timeOf: (header) => readUint32(header, TIME_OFFSET),
+    parentOf: (headers) => readRoot(headers, PARENT_OFFSET),
     content: createBitcoinContent(network),
     createTree: (checkpoints = []) => new BitcoinHeaderTree({ network, hashHeaders, minimumChainWork, checkpoints }),
   }

@@ -243,8 +243,9 @@ test('a range is served after the first locator entry on the best chain, up to t
     locator: readonly Root[],
     stop: Root | undefined,
     countMax: number,
+    skip?: number,
   ): readonly [number, number, boolean] => {
-    const { headers, hasMore } = tree.serveRange({ locator, stop, countMax })
+    const { headers, hasMore } = tree.serveRange({ locator, stop, countMax, ...(skip === undefined ? {} : { skip }) })
     const first =
       headers.length === 0 ? 0 : (tree.summary(tree.rootOf(headers.subarray(0, HEADER_SIZE_BYTES)))?.height ?? -1)
     return [first, headers.length / HEADER_SIZE_BYTES, hasMore]
@@ -258,6 +259,12 @@ test('a range is served after the first locator entry on the best chain, up to t
   expect(serve([root(20)], undefined, 2)).toEqual([0, 0, false])
   expect(serve([root(5)], root(7), 100)).toEqual([6, 2, false])
   expect(serve([root(5)], root(7), 1)).toEqual([6, 1, true])
+  expect(serve([root(5)], undefined, 3, 0)).toEqual([6, 3, true])
+  expect(serve([root(5)], undefined, 3, 10)).toEqual([16, 3, true])
+  expect(serve([root(5)], undefined, 5, 10)).toEqual([16, 5, false])
+  expect(serve([root(5)], undefined, 5, 15)).toEqual([0, 0, false])
+  expect(serve([root(5)], root(9), 5, 2)).toEqual([8, 2, false])
+  expect(serve([root(5)], root(9), 5, 20)).toEqual([0, 0, false])
   // A stop that is behind, off the best chain or unknown stops nothing.
   expect(serve([root(5)], root(5), 100)).toEqual([6, 15, false])
   expect(serve([root(5)], sideRoot, 100)).toEqual([6, 15, false])
