@@ -19,15 +19,27 @@ export interface Proxy {
 
 export async function startProxy(address: string): Promise<Proxy> {
   const [, network = '', target = ''] = /\/(tcp|udp)\/(\d+)\//.exec(address) ?? []
-  const wire = await (network === 'udp' ? proxyDatagrams : proxySockets)(Number(target))
-  return { ...wire, address: address.replace(`/${network}/${target}/`, `/${network}/${wire.port}/`) }
+  let isCut = false
+  const startWire = network === 'udp' ? proxyDatagrams : proxySockets
+  const { port, swallow, close } = await startWire(Number(target), () => isCut)
+  return {
+    address: address.replace(`/${network}/${target}/`, `/${network}/${port}/`),
+    swallow,
+    cut: () => {
+      isCut = true
+      swallow()
+    },
+    mend: () => {
+      isCut = false
+    },
+    close,
+  }
 }
 
-type Wire = Omit<Proxy, 'address'> & { readonly port: number }
+type Wire = Pick<Proxy, 'swallow' | 'close'> & { readonly port: number }
 
-async function proxySockets(target: number): Promise<Wire> {
+async function proxySockets(target: number, isCut: () => boolean): Promise<Wire> {
   const pairs = new Set<readonly [Socket, Socket]>()
-  let isCut = false
   const server = createServer((client) => {
     const pair = [client, connect(target, '127.0.0.1')] as const
     const [, gateway] = pair
@@ -41,7 +53,7 @@ async function proxySockets(target: number): Promise<Wire> {
       from.on('data', (chunk: Buffer) => pairs.has(pair) && to.write(chunk))
       from.on('close', end)
     }
-    if (isCut) pairs.delete(pair)
+    if (isCut()) pairs.delete(pair)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const all: Socket[] = []
@@ -50,13 +62,6 @@ async function proxySockets(target: number): Promise<Wire> {
   return {
     port: (server.address() as AddressInfo).port,
     swallow,
-    cut: () => {
-      isCut = true
-      swallow()
-    },
-    mend: () => {
-      isCut = false
-    },
     close: async () => {
       for (const socket of all) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
@@ -64,11 +69,10 @@ async function proxySockets(target: number): Promise<Wire> {
   }
 }
 
-async function proxyDatagrams(target: number): Promise<Wire> {
+async function proxyDatagrams(target: number, isCut: () => boolean): Promise<Wire> {
   const server = createSocket('udp4')
   /** To the gateway, by the client's port; undefined is one whose packets are swallowed. */
   const upstreams = new Map<number, DatagramSocket | undefined>()
-  let isCut = false
   const open = (clientPort: number): DatagramSocket => {
     const upstream = createSocket('udp4')
     upstream.on('error', () => {})
@@ -80,7 +84,7 @@ async function proxyDatagrams(target: number): Promise<Wire> {
   }
   server.on('error', () => {})
   server.on('message', (packet, { port }) => {
-    if (isCut) upstreams.set(port, undefined)
+    if (isCut()) upstreams.set(port, undefined)
     const upstream = upstreams.has(port) ? upstreams.get(port) : open(port)
     upstream?.send(packet, target, '127.0.0.1')
   })
@@ -94,13 +98,6 @@ async function proxyDatagrams(target: number): Promise<Wire> {
   return {
     port: server.address().port,
     swallow,
-    cut: () => {
-      isCut = true
-      swallow()
-    },
-    mend: () => {
-      isCut = false
-    },
     close: async () => {
       swallow()
       await new Promise<void>((resolve) => server.close(resolve))
