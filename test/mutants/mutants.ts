@@ -299,7 +299,19 @@ export const MUTANTS: readonly Mutant[] = [
         replacement: `const isBackfill = true`,
       },
     ],
-    suites: ['src/core/backfill.test.ts'],
+    suites: ['src/core/backfill-hostile.test.ts'],
+  },
+  {
+    name: 'upper-part-dropped-too-soon',
+    incident: 'rule: what is above a gap is stored until it is durable below',
+    edits: [
+      {
+        file: 'src/core/store-writer.ts',
+        search: `&& this.#upperEndHeight > 0 && this.#inFlight.length === 0`,
+        replacement: `&& this.#upperEndHeight > 0`,
+      },
+    ],
+    suites: ['src/core/backfill-stored.test.ts'],
   },
   {
     name: 'one-source-fills-the-table',
