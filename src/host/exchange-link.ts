@@ -54,7 +54,7 @@ export class ExchangeLink {
     this.#outbound.tick()
   }
 
-  /** The connection is gone or going: a message under way fails, and nothing is told after. */
+  /** The connection is gone or going: a message under way fails, and one that is still sent fails at once. */
   end(): void {
     this.#inbound.end()
     this.#outbound.end()

@@ -55,7 +55,7 @@ export class ExchangeOutbound {
 
   /** Answered once: by `exchange-sent` when the stream's buffers are empty again, or by `exchange-send-failed`. */
   send({ sequence, message, timeoutMs }: SendExchange): void {
-    if (this.#isEnded) return
+    if (this.#isEnded) return this.#fail(sequence, 'closed')
     if (this.#write !== undefined) throw new Error(`expected one message at a time, got ${sequence} in between`)
     const parts = encodeBitswapMessage(message)
     const frame = new Uint8ArrayList(...parts)
@@ -80,7 +80,7 @@ export class ExchangeOutbound {
     if (this.#idleTicks >= IDLE_TICKS_MAX) this.#close(this.#stream)
   }
 
-  /** The connection is gone or going: what is under way fails, and nothing is told after. */
+  /** The connection is gone or going: what is under way fails, and what is still asked for fails at once. */
   end(): void {
     this.#giveUp('closed')
     this.#isEnded = true
@@ -158,7 +158,11 @@ export class ExchangeOutbound {
     clearTimeout(timer)
     this.#write = undefined
     if (outcome === 'sent') this.#post({ type: 'exchange-sent', connection: this.#id, sequence })
-    else this.#post({ type: 'exchange-send-failed', connection: this.#id, sequence, failure: outcome })
+    else this.#fail(sequence, outcome)
+  }
+
+  #fail(sequence: number, failure: NetworkFailure): void {
+    this.#post({ type: 'exchange-send-failed', connection: this.#id, sequence, failure })
   }
 
   /** In the background. One that still closes is cut off, so that there is one at most. */
