@@ -7,7 +7,7 @@ import {
   type PropertyDeclarations,
   type TemplateResult,
 } from 'lit'
-import { exportHeaders, importHeaders, type ImportedHeaders, type LightNode } from '../src/browser.ts'
+import type { ImportedHeaders, LightNode } from '../src/browser.ts'
 import { elementStyles } from './element-styles.ts'
 import { formatNumber } from './format.ts'
 import { explainFileFailure, type Problem } from './plain-words.ts'
@@ -119,6 +119,7 @@ export class RushlightFiles extends LitElement {
     }
     const totalCount = Math.floor(file.size / this.lightNode.chain.headerSizeBytes)
     await this.#run({ verb: 'Verifying', doneCount: 0, totalCount }, async (lightNode, signal) => {
+      const { importHeaders } = await import('../src/browser.ts')
       const outcome = await importHeaders(lightNode, file, {
         signal,
         onProgress: (doneCount) => this.#show({ verb: doneCount < totalCount ? 'Verifying' : 'Storing', doneCount }),
@@ -130,6 +131,7 @@ export class RushlightFiles extends LitElement {
   async export(): Promise<void> {
     const totalCount = (this.lightNode?.head.height ?? 0) + 1
     await this.#run({ verb: 'Exporting', doneCount: 0, totalCount }, async (lightNode, signal) => {
+      const { exportHeaders } = await import('../src/browser.ts')
       const chunks = exportHeaders(lightNode, { signal })
       let sizeBytes = 0
       const stream = new ReadableStream<Uint8Array>({

@@ -1,6 +1,6 @@
 /** The page: finds its gateway, starts a light node in this tab, and shows what it does. */
 import { bitcoin } from '../src/bitcoin.ts'
-import { createLightNode, type LightNode, type Snapshot } from '../src/browser.ts'
+import type { LightNode, Snapshot } from '../src/browser.ts'
 import { watchActivity } from './activity.ts'
 import { RushlightBlock } from './block-element.ts'
 import { RushlightConnect } from './connect-element.ts'
@@ -27,6 +27,9 @@ declare global {
 const PEERS_IN_URL_MAX = 8
 const NETWORKS = ['mainnet', 'testnet3', 'testnet4', 'signet', 'regtest'] as const
 type Network = (typeof NETWORKS)[number]
+
+// In a task of its own: what the page shows first does not wait for it.
+const library = import('../src/browser.ts')
 
 customElements.define('rushlight-block', RushlightBlock)
 customElements.define('rushlight-connect', RushlightConnect)
@@ -82,6 +85,7 @@ async function run(gateway: Gateway): Promise<void> {
   rememberGateway(gateway)
   showGateway(gateway, network)
   try {
+    const { createLightNode } = await library
     const lightNode = await createLightNode({ chain: bitcoin(network), peers: [gateway.url] })
     window.rushlight = lightNode
     show(lightNode, gateway.isPractice)
