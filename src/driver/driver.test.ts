@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Effect } from '../core/effect.ts'
 import type { Event } from '../core/event.ts'
-import { toConnectionId, toDialId, toPeerId } from '../core/ids.ts'
+import { toConnectionId, toDialId, toPeerId, type LoadId } from '../core/ids.ts'
 import { createDriverRig, ping, settled, startDriverRig } from '../../test/driver-parts.ts'
 import { INBOX_BYTES_PER_PEER_MAX, INBOX_MESSAGES_PER_PEER_MAX } from './inbox.ts'
 
@@ -360,4 +360,42 @@ test('a sleep is noticed by the heartbeat, though nothing happens', async () => 
   clock.fireTimers()
   clock.runTurns()
   expect(core.log).toEqual(['clock-jumped'])
+})
+
+// What serves a block soon, whatever else comes.
+
+test('what the store answers right after a turn is handled at once, and later in the next turn', async () => {
+  const { clock, core, driver } = await startDriverRig()
+  const found = { type: 'blocks-found', load: 1 as LoadId, sizes: [] } as const
+  driver.post(ONLINE)
+  clock.runTurns()
+  driver.post(found)
+  expect(core.log).toEqual(['network-online'])
+  await settled()
+  expect(core.log).toEqual(['network-online', 'blocks-found'])
+  clock.pass(3)
+  driver.post(found)
+  await settled()
+  expect(core.log).toEqual(['network-online', 'blocks-found'])
+  clock.runTurns()
+  expect(core.log).toEqual(['network-online', 'blocks-found', 'blocks-found'])
+})
+
+test('a turn that waits for long comes before all that the network still brings', async () => {
+  const { clock, core, host } = await startDriverRig()
+  const bring = async (): Promise<void> => {
+    void host.sink.offer(ping('a', 1), 20)
+    await settled()
+  }
+  await bring()
+  clock.pass(10)
+  await bring()
+  expect(core.log).toEqual([])
+  clock.pass(1)
+  await bring()
+  expect(core.log).toEqual(['a 1', 'a 1', 'a 1'])
+  await bring()
+  expect(core.log.length).toBe(3)
+  clock.runTurns()
+  expect(core.log.length).toBe(4)
 })
