@@ -31,23 +31,46 @@ type Network = (typeof NETWORKS)[number]
 // In a task of its own: what the page shows first does not wait for it.
 const library = import('../src/browser.ts')
 
-customElements.define('rushlight-block', RushlightBlock)
-customElements.define('rushlight-connect', RushlightConnect)
-customElements.define('rushlight-events', RushlightEvents)
-customElements.define('rushlight-files', RushlightFiles)
-customElements.define('rushlight-gateway', RushlightGateway)
-customElements.define('rushlight-head', RushlightHead)
-customElements.define('rushlight-peers', RushlightPeers)
-customElements.define('rushlight-share', RushlightShare)
-customElements.define('rushlight-status', RushlightStatus)
-customElements.define('rushlight-store', RushlightStore)
-customElements.define('rushlight-transactions', RushlightTransactions)
+const ELEMENTS: Readonly<Record<string, CustomElementConstructor>> = {
+  'rushlight-status': RushlightStatus,
+  'rushlight-head': RushlightHead,
+  'rushlight-gateway': RushlightGateway,
+  'rushlight-peers': RushlightPeers,
+  'rushlight-connect': RushlightConnect,
+  'rushlight-store': RushlightStore,
+  'rushlight-block': RushlightBlock,
+  'rushlight-transactions': RushlightTransactions,
+  'rushlight-share': RushlightShare,
+  'rushlight-files': RushlightFiles,
+  'rushlight-events': RushlightEvents,
+}
 
+const defined = defineElements()
 find('#doctor', HTMLDetailsElement).addEventListener('toggle', () => void openDoctor())
 void boot()
 
+/** Each draws itself in a task of its own: together they would hold up a click for long. */
+async function defineElements(): Promise<void> {
+  for (const [name, element] of Object.entries(ELEMENTS)) {
+    customElements.define(name, element)
+    await nextTask()
+  }
+}
+
+/** Without a timer, which waits a second in a hidden tab. */
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(undefined)
+  })
+}
+
 async function boot(): Promise<void> {
-  const own = await lookUpGateway(location.origin)
+  const [own] = await Promise.all([lookUpGateway(location.origin), defined])
   if (own.type === 'found') return run(own.gateway)
   // Not served by a gateway, or by one that does not answer now: the last visit's is tried, and dialled until it is back.
   const recalled = recallGateway()
