@@ -148,7 +148,7 @@ export interface ImportedHeaders {
  * Verifies headers like any others and keeps them: whole headers one after another, from genesis or from one that follows a
  * header that is held here. Resolves when those of the best chain are stored. Rejects with `invalid-headers`, which names the
  * first bad one, and with `store-unavailable` when they cannot be stored; what was verified by then is kept.
- * `onProgress` is told how many of them are verified.
+ * During a back-fill it waits for its end. `onProgress` is told how many of them are verified.
  */
 export type ImportHeaders = (
   lightNode: LightNode,
