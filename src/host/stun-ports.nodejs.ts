@@ -21,14 +21,14 @@ interface Held {
 }
 
 /**
- * UDP ports on which WebRTC-Direct is listened for. In node-datachannel 0.33 a listener that is stopped may stay registered
+ * UDP ports that were opened for WebRTC-Direct. In node-datachannel 0.33 a listener that is stopped may stay registered
  * with its memory freed, and the next request that comes kills the process: so none is stopped while anything else goes on
  * here, and whoever listens on its port again gets it back. Bounded by how many were ever open at the same time.
  */
 const ports: Held[] = []
 let idleCheck: NodeJS.Timeout | undefined
 
-/** Tells each STUN binding request of somebody unknown. Port 0 takes any. Rejects where it cannot be bound. */
+/** Tells of each STUN binding request that comes from a stranger. Port 0 takes any free port. Rejects where none can be bound. */
 export async function openStunPort(
   host: string,
   port: number,
@@ -39,7 +39,8 @@ export async function openStunPort(
   return {
     port: held.port,
     release: () => {
-      held.onRequest = undefined
+      // A second time it may be somebody else's by now.
+      if (held.onRequest === onRequest) held.onRequest = undefined
       idleCheck ??= setInterval(endWithProcess, IDLE_CHECK_MS).unref()
     },
   }
@@ -64,7 +65,7 @@ function create(host: string, port: number): Held {
   return held
 }
 
-/** Each holds the process, which is to end when there is nothing else to do. */
+/** Stops every listener once nothing but the listeners keeps the process from ending. */
 function endWithProcess(): void {
   if (ports.some(({ onRequest }) => onRequest !== undefined)) return
   if (process.getActiveResourcesInfo().some((type) => !PASSIVE_RESOURCES.has(type))) return
@@ -73,7 +74,7 @@ function endWithProcess(): void {
   for (const { listener } of ports.splice(0)) listener.stop()
 }
 
-/** The native part takes port 0 as it is. */
+/** Looked for here, because the native part does not take port 0 to mean any. */
 function freeUdpPort(host: string): Promise<number> {
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
   return new Promise((resolve, reject) => {
