@@ -72,7 +72,7 @@ export function isPending({ handshake }: Connection): boolean {
   return handshake.phase === 'requested' || handshake.phase === 'awaited'
 }
 
-/** A handshake makes it ready, though that of an exchange-only one comes late. */
+/** A handshake would make it ready: it is pending, or was taken for exchange-only and shakes hands after all. */
 export function isUnready(connection: Connection): boolean {
   return isPending(connection) || connection.handshake.phase === 'exchange-only'
 }

@@ -84,7 +84,7 @@ export interface LoadHeaders {
 export interface Persist {
   readonly type: 'persist'
   readonly sequence: number
-  /** Of the upper part, see `StoreOpened`; left without headers it is gone. */
+  /** A write to the upper part, see `StoreOpened`; when it is left without headers that part is removed. */
   readonly isUpper?: boolean
   readonly truncateTo: number
   readonly append: Uint8Array

@@ -110,6 +110,7 @@ export interface OwnRecordChanged {
 
 // From a store.
 
+/** One part of a store: headers that follow one another. */
 export interface StoredPart {
   readonly headerCount: number
   /** The last header's bytes; undefined without any. */
@@ -165,7 +166,7 @@ export interface StoreBecameWritable {
   readonly headerCount: number
   /** Sampled headers of the stored chain, highest first: `{ height, header }`; the last is genesis. Empty for an empty store. */
   readonly samples: readonly { readonly height: number; readonly header: Uint8Array }[]
-  /** There are headers in its upper part: they are written anew, or dropped. */
+  /** Its upper part has headers. They are not compared with ours: that part is written anew, or dropped. */
   readonly hasUpper?: boolean
 }
 

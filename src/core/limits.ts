@@ -89,7 +89,7 @@ export const BAN_MS: number = 60 * 60_000
 
 /** DESIGN, "Messages": 2,016 headers a batch, one retarget period. */
 export const HEADERS_PER_MESSAGE_MAX = 2_016
-/** Headers that an asker may have left out: those that it has asked for already. */
+/** `skip` of get-headers at most: an asker skips the headers that it has asked for in other requests. */
 export const HEADERS_SKIPPED_MAX: number = 8 * HEADERS_PER_MESSAGE_MAX
 /** Headers verified in one slice: a millisecond at 250,000 headers/s, so that a tab stays responsive. */
 export const HEADERS_PER_SLICE = 256

@@ -30,7 +30,7 @@ export interface GetHeaders {
   readonly locator: readonly Root[]
   readonly stop: Root | undefined
   readonly countMax: number
-  /** So many are left out first; 0 by default. */
+  /** So many headers after the one where the locator joins are left out; 0 by default. */
   readonly skip?: number
 }
 

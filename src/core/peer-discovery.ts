@@ -149,8 +149,9 @@ export class PeerDiscovery {
   }
 
   /**
-   * Who dials a public address of ours may come from anywhere: a reverse proxy on this machine hides from where. So does the
-   * addon that listens for WebTransport, which says 0.0.0.0: from this machine only where nobody else reaches us.
+   * From where a connection comes, as far as that is known. Where one of our addresses is public, whoever dials us may come
+   * from anywhere, because a reverse proxy on this machine hides it. The addon that listens for WebTransport hides it too: it
+   * always says 0.0.0.0, which is taken for this machine only where all our addresses are this machine's own.
    */
   #scopeFrom({ address, direction }: Connection): Scope {
     const own = this.#ownRecord?.addresses.map(scopeOf) ?? []

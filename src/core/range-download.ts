@@ -201,7 +201,7 @@ export class RangeDownload {
     }
   }
 
-  /** Of a range of a back-fill that was no good a part may be in the tree: it is no way to the checkpoint. */
+  /** Takes out of the tree what a bad range of a back-fill has left there: it does not lead to the checkpoint. */
   #dropPart(index: number): void {
     const { queue, tree, writer } = this.#options
     const range = this.#rangeAt(index)
@@ -253,7 +253,7 @@ export class RangeDownload {
       const attempts = [...this.#attempts.values()].filter((attempt) => attempt.range.to === to)
       const newest = attempts.at(-1)
       if (newest === undefined) return index
-      // The third after four times as long, the fourth after nine: where all are slow it is our own line.
+      // The third peer is asked after four times as long, the fourth after nine times: where all are slow it is our own line.
       const isSlow = nowMs >= slowAtMs(newest, attempts.length ** 2)
       if (isSlow && isLowest) return index
       if (isSlow) slow ??= index

@@ -19,7 +19,10 @@ export function scopeOf(address: string): Scope {
   return /^(ip|dns)/.test(kind) ? hostScope(host) : 2
 }
 
-/** Hosts in their usual form alone. What looks public may be this machine: ::ffff:7f00:1, 64:ff9b::7f00:1, 0x7f.1, localhost. */
+/**
+ * Hosts in their usual form alone. In another form what looks public may be this machine: ::ffff:7f00:1, 64:ff9b::7f00:1,
+ * 0x7f.1, localhost with a dot behind it.
+ */
 const USUAL = /^\/(ip4|ip6\/(::1\/|[\da-f]{4}:)|dns[46]?\/([\w-]+\.)*[a-z][\w-]*\/)/i
 
 /** The host that it names is what `scopeOf` takes it for, so a stranger may tell us of it. */

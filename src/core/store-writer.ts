@@ -5,8 +5,8 @@ import { HEADERS_PER_LOAD, PERSIST_RETRY_MS, PERSISTS_IN_FLIGHT_MAX } from './li
 
 /**
  * Keeps the store in step with the best chain: at most two writes under way, each as long as what has gathered.
- * `issuedCount` leading headers of the best chain are in the store once every write under way is durable, and of those above a
- * gap the ones below `upperEndHeight`: they are the upper part, which is dropped when all of the chain is stored without it.
+ * Once every write under way is durable, the store holds the best chain's first `issuedCount` headers, and of those above a gap
+ * the ones below `upperEndHeight`. These are the upper part, which is dropped when all of the chain is stored below.
  */
 export class StoreWriter {
   readonly #tree: HeaderTree
@@ -14,7 +14,7 @@ export class StoreWriter {
   #isEnabled = false
   #issuedCount = 0
   #storedCount = 0
-  /** 0 where there is no such part. */
+  /** 0 where there is no upper part. */
   #upperEndHeight = 0
   #nextSequence = 1
   #pausedUntilMs: number | undefined
@@ -43,7 +43,7 @@ export class StoreWriter {
     this.#storedCount = matchingCount
   }
 
-  /** What of the store's upper part is below this height is the best chain's; 0 where there is no such part. */
+  /** The store's upper part is the best chain's below this height; 0 where there is no upper part. */
   matchedUpper(endHeight: number): void {
     this.#upperEndHeight = endHeight
   }
@@ -76,12 +76,15 @@ export class StoreWriter {
     }
     const endHeight = gap?.fromHeight ?? tipEndHeight
     while (hasRoom() && this.#issuedCount < endHeight) this.#issuedCount = this.#write(this.#issuedCount, endHeight)
-    // Not before all that it holds is durable in its place.
+    // The upper part goes when all that it holds is durable below, not before.
     const isDone = gap === undefined && this.#upperEndHeight > 0 && this.#inFlight.length === 0
     if (isDone) this.#upperEndHeight = this.#write(0, 0, 0)
   }
 
-  /** From one height on, below another; the upper part begins at `baseHeight`. Gives the height that it ends below. */
+  /**
+   * Writes what lies from `fromHeight` on and below `endHeightMax`, one load at most. A write to the upper part says at which
+   * `baseHeight` that part begins. Returns the height that the write ends below.
+   */
   #write(fromHeight: number, endHeightMax: number, baseHeight?: number): number {
     const endHeight = Math.min(fromHeight + HEADERS_PER_LOAD, endHeightMax)
     const isUpper = baseHeight !== undefined
@@ -110,7 +113,7 @@ export class StoreWriter {
   persistFailed(event: PersistFailed, nowMs: number): void {
     if (!this.#inFlight.some(({ sequence }) => sequence === event.sequence)) return
     for (const { isUpper, fromHeight } of this.#inFlight) {
-      // At least 1: there may be such a part.
+      // Never 0: there may be an upper part by now.
       if (isUpper) this.#upperEndHeight = Math.max(1, Math.min(this.#upperEndHeight, fromHeight))
       else this.#issuedCount = Math.min(this.#issuedCount, fromHeight)
     }

@@ -3,7 +3,7 @@ import type { Effect } from './effect.ts'
 import type { StoredPart, StoreOpened } from './event.ts'
 import { HEADERS_PER_LOAD } from './limits.ts'
 
-/** `fromHeight` is where it begins. */
+/** `fromHeight` is the height of its first header. */
 interface PartReading {
   readonly isUpper: boolean
   readonly fromHeight: number
@@ -40,7 +40,7 @@ export class StoredChain {
     return this.#head
   }
 
-  /** From genesis on. */
+  /** Stored from genesis on, in the lower part. */
   get headerCount(): number {
     return this.#opened?.headerCount ?? 0
   }
@@ -49,7 +49,7 @@ export class StoredChain {
     return this.#opened?.isWritable ?? false
   }
 
-  /** What is read now. */
+  /** The part that is read now. */
   get part(): PartReading {
     return this.#part
   }
@@ -82,12 +82,12 @@ export class StoredChain {
     return { height: fromHeight + headerCount - 1, root, time: this.#chain.timeOf(lastHeader), work }
   }
 
-  /** It is an answer to what is asked now: after a fault in one part an answer of it may still come. */
+  /** An answer of this part is waited for. After a fault in the lower part one of its answers may still come later. */
   isReading({ isUpper = false }: { readonly isUpper?: boolean }): boolean {
     return this.#phase === 'verifying' && this.#part.isUpper === isUpper
   }
 
-  /** False for an answer to nothing. */
+  /** False when it is not what was asked for: nothing, or headers of another height. */
   loaded(args: { fromHeight: number; headerCount: number }): boolean {
     if (args.fromHeight !== this.#loadedCount || args.headerCount === 0) return false
     this.#isLoading = false
@@ -99,7 +99,7 @@ export class StoredChain {
     return height >= this.#part.fromHeight + this.#part.headerCount
   }
 
-  /** Goes on to the upper part; where there is none, or that was read: verifying → done, and false. */
+  /** True when it goes on to the upper part. False where there is none, or it was read: verifying → done. */
   nextPart(): boolean {
     const headerCount = this.#opened?.upper?.headerCount ?? 0
     if (this.#part.isUpper || headerCount === 0) {

@@ -365,7 +365,7 @@ export class HeaderSync {
       // Others brought headers from genesis on meanwhile: it is asked for those then.
       const isOvertaken = this.#ranges.isStart(parent) && peer.idleBatchCount < limits.IDLE_BATCHES_MAX
       if (isOvertaken) peer.hasMore = true
-      // It goes on below our gap: ranges are asked of it there.
+      // Its chain goes on below our gap, and for ranges there it is asked anyway.
       else if (this.#tree.has(parent)) peer.hasMore = false
       else this.#setAside(peer, undefined, now)
     }

@@ -18,7 +18,8 @@ export const importHeaders: ImportHeaders = async (lightNode, source, options = 
   const running = asRunning(lightNode)
   const { race, end } = racing(running, options.signal)
   try {
-    // Below a gap nothing connects but its back-fill, which is done in a moment; a stored one is there when all is read.
+    // While there is a gap only its back-fill, which is soon done, connects below it. Whether there is one is known when all
+    // that is stored has been read.
     await until(running, () => running.tree.gap === undefined && running.head.trust !== 'stored', race)
     const { last, headerCount, addedCount } = await verifyAll({ running, source, race, onProgress: options.onProgress })
     if (last === undefined) throw invalid(sizeProblem(0, running.chain.headerSizeBytes))

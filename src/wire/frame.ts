@@ -11,8 +11,8 @@ const POOLED_COUNT_MAX = 4
 const FREED_BYTES_MIN: number = 8 * 1024
 
 /**
- * Memory for long payloads, used again by whoever reads frames beside or after: as new it would come from the system, and be
- * cleared first, each time. At most `POOLED_COUNT_MAX` pieces wait in it; that of shorter payloads is free when it comes back.
+ * Memory for long payloads, used again for later ones: new memory would be taken from the system and cleared each time. At most
+ * `POOLED_COUNT_MAX` pieces wait in it; what else comes back, that of shorter payloads too, is freed at once.
  */
 export class PayloadPool {
   readonly #pooledBytes: number
