@@ -101,7 +101,7 @@ async function problemOf(road: GatewayRoad, host: string): Promise<string | unde
   }
 }
 
-/** A gateway of this process had it before. */
+/** A gateway of this process that has stopped used it, and it is still bound here. */
 async function isOurs(road: GatewayRoad, { host, port }: { host: string; port: number }): Promise<boolean> {
   return road === 'webrtc-direct' && (await import('./webrtc.nodejs.ts')).isIdleStunPort(host, port)
 }

@@ -2,9 +2,9 @@ import { toRequestId, type RequestId, type Root } from '../core/ids.ts'
 import type { GetHeaders, Headers, Refused } from '../core/message.ts'
 import { undecodable } from '../wire/wire-error.ts'
 
-/** Numbers of the questions that are ours alone: far above those of the core. */
+/** Questions that are asked ahead are numbered from here on: far above those of the core. */
 const FIRST_REQUEST: number = 2 ** 40
-/** With the core's own question as many as a peer reads before it has answered one. */
+/** With the core's own question that makes four: a peer reads no more before it has answered one (`sync-link.ts`). */
 const AHEAD_MAX = 3
 /** A peer that takes longer for an answer is not asked ahead: what comes would stand in the way of what is asked next. */
 const FAST_ANSWER_MS = 1_000
@@ -21,7 +21,7 @@ interface Ahead {
 /**
  * Asks for the headers behind those that the core has just asked for, so that they come while these are verified: a long sync
  * does not wait for each round trip. The core sees its own questions answered, one after the other, and knows nothing of it.
- * AHEAD_MAX questions are on their way besides the core's, or their answers wait here.
+ * Besides the core's question at most AHEAD_MAX are on their way, or their answers wait here.
  */
 export class HeadersAhead {
   readonly #parentOf: (headers: Uint8Array) => Root
@@ -35,9 +35,9 @@ export class HeadersAhead {
   #awaited: { readonly ahead: Ahead; readonly question: GetHeaders } | undefined
   /** When the core asked last. */
   #askedMs = 0
-  /** That question was answered, soon, and more follows. */
+  /** The core's last question was answered, and soon, and the peer has more. */
   #isFlowing = false
-  /** Questions of ours that are not answered. */
+  /** Questions asked ahead that are not answered yet. */
   #owedCount = 0
   #idleTicks = 0
   /** The peer does not know how to leave headers out. */
@@ -126,6 +126,7 @@ export class HeadersAhead {
       this.#note(answer)
       return { ...answer, request: question.request }
     }
+    // As if it had not been told to skip anything.
     this.#isOff ||= parent === ahead.question.locator[0]
     this.#queue = []
     this.#send(question)

@@ -11,7 +11,7 @@ import type {
 
 export type AnyUpgraderOptions = UpgraderOptions | UpgraderWithoutEncryptionOptions
 
-/** Hands everything on to the upgrader that it was made with: for what overrides a part of that. */
+/** Hands every call on to the upgrader that it was made with. Who extends it overrides what is to be different. */
 export class PassingUpgrader implements Upgrader {
   readonly #upgrader: Upgrader
 

@@ -6,7 +6,7 @@ export async function createPrivateKey(): Promise<Uint8Array> {
   return privateKeyToProtobuf(await generateKeyPair('Ed25519'))
 }
 
-/** As `createPrivateKey` made it. */
+/** Reads a key that `createPrivateKey` has made. */
 export function readPrivateKey(key: Uint8Array): PrivateKey {
   return privateKeyFromProtobuf(key)
 }

@@ -1,7 +1,10 @@
-/** What a muxer puts before a part of a stream: yamux, "Framing". A second frame in the same memory would begin behind it. */
+/**
+ * The header that yamux puts before each of its frames (its specification, "Framing"). A stream's bytes that begin further
+ * behind are not the first frame in their memory.
+ */
 const MUXER_HEADER_BYTES = 12
 
-/** Of what streams hand out: the makers of these have no view of them any more, nor has anybody but the stream's reader. */
+/** Memory of what streams hand out, given up by its maker: nobody but the stream's reader looks at it any more. */
 const handedOver = new WeakSet<ArrayBufferLike>()
 
 /** The bytes are all of their memory, and its maker is done with it. */
@@ -10,8 +13,8 @@ export function handOver({ buffer }: Uint8Array): void {
 }
 
 /**
- * Frees bytes that came out of a stream at once, where they are all that somebody handed over: nobody looks at them any more.
- * Memory that waits for the collector costs a new page for each that is used, and sets off the collector besides.
+ * A stream's reader is done with these bytes. Their memory is freed at once if it was handed over and holds nothing else:
+ * memory that waits for the collector makes it run more often, and new memory is taken from the system meanwhile.
  */
 export function freeSpent({ buffer, byteOffset, byteLength }: Uint8Array): void {
   if (byteOffset > MUXER_HEADER_BYTES || byteOffset + byteLength < buffer.byteLength) return

@@ -50,7 +50,7 @@ export class SyncLink {
   #inbound: Inbound | undefined
   #isEnded = false
   #peersRequestCount = 0
-  /** The core has one under way at most. */
+  /** The request for peers that is not answered yet: the core has one at most. */
   #peersAsked: RequestId | undefined
   #endedBytesIn = 0
   #endedBytesOut = 0

@@ -1,4 +1,4 @@
-/** Apart from the transports themselves, which load with the host: options are checked before. */
+/** In a file of their own, because options are checked before the host and its transports are loaded. */
 export type NodejsTransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
 
 export const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = [

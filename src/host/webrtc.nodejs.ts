@@ -12,14 +12,14 @@ const ICE_PASSWORD = /^[a-zA-Z0-9+/]{22,256}$/
 
 type WebRtcDirect = ReturnType<typeof libraryWebRtcDirect>
 
-/** What @libp2p/webrtc 6.0 calls by name when it starts to listen. Undocumented: the version is pinned and tests hold it. */
+/** The inside of @libp2p/webrtc 6.0's listener, as far as it is used here. Undocumented: the version is pinned, and tests hold it. */
 interface MuxListener extends Listener {
   readonly shutdownController: AbortController
   startUDPMuxServer(host: string, port: number, family: 4 | 6): unknown
   incomingConnection(ufrag: string, host: string, port: number, signal: AbortSignal): Promise<void>
 }
 
-/** The library's, with listeners on ports that are never taken from under it. */
+/** The library's transport; its listeners use ports that stay open when they stop (`stun-ports.nodejs.ts`). */
 export function webRTCDirect(options: Parameters<typeof libraryWebRtcDirect>[0]): WebRtcDirect {
   const create = libraryWebRtcDirect(options)
   return (components) => {
@@ -28,8 +28,12 @@ export function webRTCDirect(options: Parameters<typeof libraryWebRtcDirect>[0])
     transport.createListener = (listenerOptions) => {
       const listener = createListener(listenerOptions) as MuxListener
       listener.startUDPMuxServer = (host, port, family) => ({
-        ...{ owner: listener, peerId: components.peerId satisfies PeerId, port },
-        ...{ isIPv4: family === 4, isIPv6: family === 6, server: startMux({ listener, components, host, port }) },
+        owner: listener,
+        peerId: components.peerId satisfies PeerId,
+        port,
+        isIPv4: family === 4,
+        isIPv6: family === 6,
+        server: startMux({ listener, components, host, port }),
       })
       return listener
     }
