@@ -120,7 +120,7 @@ export async function writeHeaders(args: {
       await resultOf(chunks.put(bytes.slice(at, at + chunkSizeBytes), keyOf(index, isUpper)))
     }
     const requests: Promise<unknown>[] = [committed]
-    // Where nothing was, what is there is of another checkpoint.
+    // Where nothing was stored by the state, chunks that are there follow another checkpoint.
     if (index < chunkCount(headerCount) || headerCount === 0)
       requests.push(resultOf(chunks.delete(keysOf(isUpper, index))))
     const after: State = { ...state, headerCount: commit.headerCount, work: commit.work }

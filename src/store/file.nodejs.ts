@@ -100,7 +100,7 @@ class FileStore implements HeaderStore {
   }
 }
 
-/** One that follows another checkpoint, as another version of rushlight has it, is of no use any more. */
+/** A file that follows another checkpoint, that of another version of Rushlight, is of no use any more: it is removed. */
 async function loadUpper(upper: KeptFile, path: string): Promise<string[]> {
   try {
     return await upper.load()

@@ -12,8 +12,8 @@ const HEADERS_PER_SEGMENT_MIN = 64
 const DEAD_BYTES_MAX: number = 16 * 1024 * 1024
 
 /**
- * One part of a chain in a file of headers, which is made when it is first written to, and no longer than it need be: small and
- * outdated records are now and then gathered into chunks of 2,016 headers, in a new file that replaces the old one.
+ * One part of a chain, in a file of headers that is made at the first write. Now and then its small and outdated records are
+ * gathered into chunks of 2,016 headers, in a new file that replaces the old one, so that it is not much longer than it need be.
  * Calls must not overlap.
  */
 export class KeptFile {
@@ -41,7 +41,7 @@ export class KeptFile {
     return this.#file?.sizeBytes ?? 0
   }
 
-  /** Opens the file where there is one, and puts right what is not; returns what there is to tell. */
+  /** Opens the file where there is one, and cuts off or sets aside what is damaged; returns the warnings. */
   async load(): Promise<string[]> {
     const path = this.#path
     await rm(this.#newPath, { force: true }) // of a rewrite that was cut short
@@ -73,7 +73,7 @@ export class KeptFile {
     await this.#compactIfWasteful(file)
   }
 
-  /** An empty one, where there is none. */
+  /** Makes an empty file where there is none. */
   async create(): Promise<HeaderFile> {
     if (this.#file !== undefined) return this.#file
     const file = await HeaderFile.create(this.#newPath, this.#options)

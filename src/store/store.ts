@@ -36,7 +36,7 @@ export interface StoreWrite {
   readonly append: Uint8Array
   /** Chain work up to the last header after this write. */
   readonly work: bigint
-  /** An upper part without headers is none. */
+  /** Of the upper part, which is removed when it is left without headers. */
   readonly isUpper?: boolean
 }
 
@@ -60,7 +60,7 @@ export interface StoreOptions {
   readonly chain: string
   readonly genesis: string
   readonly headerSizeBytes: number
-  /** Root of the checkpoint that the upper part follows: one that follows another is none. */
+  /** Root of the checkpoint that the upper part follows; a stored one that follows another checkpoint is not used. */
   readonly startsAbove?: string | undefined
 }
 

@@ -37,7 +37,7 @@ class Part {
     return this.lengthBytes / this.size
   }
 
-  /** A copy; fewer than \`count\` at the end. */
+  /** A copy; fewer than `count` at the end. */
   slice(fromHeight: number, count: number): Uint8Array {
     const end = Math.min(this.lengthBytes, (fromHeight + count) * this.size)
     return this.bytes.slice(fromHeight * this.size, Math.max(end, 0))
