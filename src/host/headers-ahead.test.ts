@@ -155,16 +155,34 @@ test('what was refused before its question is asked again, and what stood behind
 })
 
 test('answers that nobody has wanted for ten seconds are let go', () => {
-  const [first] = begin()
+  const [first, second, third] = begin()
   ahead.answered(answer(first, 21))
-  for (let second = 0; second < 11; second += 1) ahead.tick()
+  ahead.answered(answer(second, 31))
+  ahead.answered(answer(third, 41))
+  const tick = (count: number): void => Array.from({ length: count }).forEach(() => ahead.tick())
+  tick(10)
   ahead.ask(question(3, 20))
-  expect(sent).toEqual([question(3, 20)])
-  expect(delivered).toEqual([])
+  tick(10)
+  ahead.ask(question(4, 30))
+  expect(delivered.splice(0)).toEqual([answer(3, 21), answer(4, 31)])
+  tick(11)
+  sent = []
+  ahead.ask(question(5, 40))
+  expect([sent[0], delivered]).toEqual([question(5, 40), []])
+})
+
+test('an answer that the core waits for no more is not told it when it comes', () => {
+  const [first] = begin()
+  ahead.answered(answer(2, 11))
+  ahead.ask(question(3, 20))
+  ahead.ask(question(4, 20, { countMax: 5 }))
+  expect(ahead.answered(answer(first, 21))).toBe(undefined)
+  expect(ahead.answered(answer(4, 21, { count: 5 }))).toEqual(answer(4, 21, { count: 5 }))
 })
 
 test('with the stream everything that was asked ahead is forgotten', () => {
   const [first] = begin()
+  ahead.answered(answer(2, 11))
   ahead.end()
   expect(() => ahead.answered(answer(first, 21))).toThrow('expected an answer to a request of ours')
   ahead.ask(question(3, 20))

@@ -1,4 +1,9 @@
+import type { Stream } from '@libp2p/interface'
 import { expect, test } from 'vitest'
+import { FakeStream } from '../../test/interop/libp2p-fake-stream.ts'
+import { joinBytes } from '../core/join-bytes.ts'
+import { encodeFrame } from '../wire/frame.ts'
+import { FrameStream } from './frame-stream.ts'
 import { freeSpent, handOver } from './spent-bytes.ts'
 
 function handedOver(sizeBytes: number): Uint8Array<ArrayBuffer> {
@@ -27,4 +32,26 @@ test('bytes that are spent once more are no error', () => {
   freeSpent(bytes)
   freeSpent(bytes)
   expect(bytes.length).toBe(0)
+})
+
+test('a stream of frames frees memory that was handed over when it has read all of it, and not before', async () => {
+  const stream = new FakeStream()
+  const bytes = joinBytes([1, 2].map((value) => encodeFrame(Uint8Array.of(value))))
+  handOver(bytes)
+  const read: unknown[] = []
+  new FrameStream({
+    stream: stream as unknown as Stream,
+    payloadBytesMax: 1,
+    onFrame: async ([value]) => {
+      await Promise.resolve()
+      read.push([value, bytes.length])
+    },
+    onEnd: () => {},
+  })
+  stream.receive(bytes)
+  await expect.poll(() => bytes.length).toBe(0)
+  expect(read).toEqual([
+    [1, 4],
+    [2, 4],
+  ])
 })

@@ -2,9 +2,9 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Connection, Stream } from '@libp2p/interface'
 import { expect, test } from 'vitest'
 import { FakeStream } from '../../test/interop/libp2p-fake-stream.ts'
-import { toConnectionId, toRequestId } from '../core/ids.ts'
+import { toConnectionId, toRequestId, toRoot } from '../core/ids.ts'
 import { encodeFrame } from '../wire/frame.ts'
-import { encodeSyncMessage } from '../wire/sync-message.ts'
+import { decodeSyncMessage, encodeSyncMessage } from '../wire/sync-message.ts'
 import { STALLED_TICKS_MAX } from './frame-stream.ts'
 import { sealPeerRecord } from './peer-records.ts'
 import { SyncLink } from './sync-link.ts'
@@ -131,4 +131,50 @@ test('who asks for peers faster than anybody has use for is told that we are bus
   ask(11)
   await settled()
   expect(offered).toHaveLength(5)
+})
+
+test('headers that were asked ahead are asked for anew when their stream breaks, or when the core forgets them', async () => {
+  const root = toRoot('11'.repeat(32))
+  const streams: FakeStream[] = []
+  const link = new SyncLink({
+    connection: { newStream: async () => streams[streams.push(new FakeStream()) - 1] } as unknown as Connection,
+    id: toConnectionId('a'),
+    headerSizeBytes: 80,
+    parentOf: () => root,
+    post: () => {},
+    offer: async () => {},
+  })
+  const ask = async (request: number): Promise<void> => {
+    link.send({ type: 'get-headers', request: toRequestId(request), locator: [root], stop: undefined, countMax: 1 })
+    await settled()
+  }
+  const answer = async (request: number): Promise<void> => {
+    const head = { height: 9, root, work: 9n }
+    const headers = new Uint8Array(80)
+    const message = { type: 'headers', request: toRequestId(request), headers, hasMore: true, head } as const
+    streams.at(-1)?.receive(encodeFrame(encodeSyncMessage(message)))
+    await settled()
+  }
+  /** Numbers of the core that the last stream was asked for. */
+  const asked = (): number[] => {
+    const sent = streams.at(-1)?.sent.splice(0) ?? []
+    const messages = sent.map((frame) => decodeSyncMessage(frame.subarray(1), { headerSizeBytes: 80 }))
+    return messages.flatMap((message) => ('request' in message && message.request < 100 ? [message.request] : []))
+  }
+  await ask(1)
+  await answer(1)
+  await ask(2)
+  expect(asked()).toEqual([1, 2])
+  await answer(2)
+  await ask(3)
+  expect(asked()).toEqual([])
+  streams[0]?.dispatchEvent(new Event('close'))
+  await ask(4)
+  expect([streams.length, asked()]).toEqual([2, [4]])
+  await answer(4)
+  await ask(5)
+  await answer(5)
+  for (let tick = 0; tick < 11; tick += 1) link.tick()
+  await ask(6)
+  expect(asked()).toEqual([5, 6])
 })

@@ -245,7 +245,6 @@ export class SyncLink {
       (error: unknown) => {
         clearTimeout(deadline)
         this.#outbound = undefined
-        this.#ahead?.end()
         if (this.#isEnded) return
         const failure = outbound.opening.signal.aborted ? 'timeout' : failureOf(error)
         this.#post({ type: 'sync-stream-failed', connection: this.#id, failure })
