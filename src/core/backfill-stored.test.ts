@@ -32,6 +32,7 @@ class Disk {
   upperWriteCount = 0
   writeCountMax = Infinity
   failsReads: 'lower' | 'upper' | undefined
+  failsWrites = false
 
   start(options: { readonly isWritable?: boolean } = {}): World {
     return new World({ chain: checkpointed, store: this.lower, upper: this.upper, ...options })
@@ -62,6 +63,10 @@ class Disk {
       this.writeCount += 1
       if (this.writeCount > this.writeCountMax) return
       const { isUpper = false, truncateTo, append, sequence } = effect
+      if (this.failsWrites) {
+        world.send({ type: 'persist-failed', sequence, reason: 'write-failed', detail: 'gone' })
+        return
+      }
       const part = isUpper ? this.upper : this.lower
       if (isUpper) this.upperWriteCount += 1
       expect(truncateTo * SIZE).toBeLessThanOrEqual(part.length)
@@ -139,9 +144,15 @@ test('stopped after any write, the next light node has the head if it was writte
   }
 })
 
-test('a part of a range that was stored is let go without a write above the gap', () => {
+test.each([
+  ['the chain', whole.slice(201 * SIZE, 250 * SIZE)],
+  [
+    'another branch',
+    mine({ count: 49, parent: whole.slice(200 * SIZE, 201 * SIZE), firstTime: FIRST_TIME + 200, salt: 3 }),
+  ],
+])('a part of a range that was stored, of %s, is let go without a write above the gap', (_, part) => {
   const disk = half()
-  disk.lower = whole.slice(0, 250 * SIZE)
+  disk.lower = bytes(whole.slice(0, 201 * SIZE), part)
   const world = disk.start()
   disk.serve(world)
   expect([state(world), disk.upperWriteCount]).toEqual([[1_000, 'backfilling', 200], 0])
@@ -268,6 +279,28 @@ describe('damage', () => {
   })
 })
 
+test('what was stored above the gap is dropped once, though that fails at first', () => {
+  const disk = half()
+  disk.lower = whole
+  const world = disk.start()
+  disk.failsWrites = true
+  disk.serve(world)
+  expect([disk.upper, world.warnings()]).toEqual([aboveStart, ['store-write-failed']])
+  disk.failsWrites = false
+  world.advance(limits.PERSIST_RETRY_MS)
+  disk.serve(world)
+  world.advance(limits.PERSIST_RETRY_MS)
+  disk.serve(world)
+  expect([disk.upper.length, disk.upperWriteCount]).toEqual([0, 1])
+})
+
+test('headers above the gap do not count as stored from genesis on', () => {
+  const disk = new Disk()
+  const world = disk.start()
+  disk.sync(world, 1)
+  expect([disk.upper.length > 0, world.core.view().storedHeaderCount * SIZE]).toEqual([true, disk.lower.length])
+})
+
 test('a write above the gap that failed is made again, and holds up nothing below', () => {
   const disk = new Disk()
   const world = disk.start()
@@ -303,4 +336,16 @@ test.each([
   disk.serve(world)
   expect([state(world), disk.upper]).toEqual([[1_000, 'backfilling', 400], aboveStart])
   expect(disk.lower).toEqual(whole.slice(0, 401 * SIZE))
+})
+
+test('a tab that takes over with all of the chain drops what is stored above a gap', () => {
+  const disk = half()
+  const world = disk.start({ isWritable: false })
+  disk.serve(world)
+  disk.sync(world)
+  expect(state(world)).toEqual([1_000, 'genesis', 1_000])
+  const samples = [{ height: 300, header: whole.slice(300 * SIZE, 301 * SIZE) }]
+  world.send({ type: 'store-became-writable', headerCount: 301, samples, hasUpper: true })
+  disk.serve(world)
+  expect([disk.lower, disk.upper.length]).toEqual([whole, 0])
 })

@@ -125,6 +125,17 @@ test('a slow range is asked of another peer too; the first answer wins, and the 
   ])
 })
 
+test('a range that two peers are slow with is not asked of a third as soon as of the second', () => {
+  const world = createWorld({ ...chain, checkpoints: [tree.summary(900) ?? fail('a header')] })
+  const remotes = join(world, ['a', 'b', 'c'])
+  const counts = (): number[] => remotes.map((remote) => asked(remote).length)
+  expect(counts()).toEqual([1, 0, 0])
+  world.advance(limits.RANGE_SLOW_MS)
+  expect(counts()).toEqual([0, 1, 0])
+  world.advance(3 * limits.RANGE_SLOW_MS)
+  expect(counts()).toEqual([0, 0, 0])
+})
+
 test('no more is held than the bound, however long the lowest range takes', () => {
   const long = mine({ count: 30 * STEP, salt: 7 })
   const longTree = treeOf(long)
