@@ -118,7 +118,7 @@ export class KeptFile {
     } catch {
       // Nothing is lost: the old file is as good as before, only larger than it need be.
       this.#wasteFactor *= 2
-      await rm(this.#newPath, { force: true })
+      await rm(this.#newPath, { force: true }).catch(() => {}) // the next rewrite begins there anew
       return
     }
     // From here on the path may name either file, so only the copy may be written, and nothing when the renaming failed.

@@ -168,6 +168,14 @@ describe('a damaged file of headers', () => {
     expect(await readdir(folder.directory)).not.toContain('headers-upper.log')
   })
 
+  test('an upper part that follows another checkpoint leaves no file', async () => {
+    await writeAll([{ truncateTo: 0, append: makeHeaders(4, 2), work: 4n, isUpper: true }])
+    const store = createFileStore({ ...STORE_OPTIONS, startsAbove: 'c1'.repeat(32), folder })
+    await store.open()
+    await store.close()
+    expect(await readdir(folder.directory)).not.toContain('headers-upper.log')
+  })
+
   test('a missing file is made anew', async () => {
     await writeAll(WRITES)
     await rm(path)
