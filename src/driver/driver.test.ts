@@ -381,6 +381,30 @@ test('what the store answers right after a turn is handled at once, and later in
   expect(core.log).toEqual(['network-online', 'blocks-found', 'blocks-found'])
 })
 
+test('what follows from an answer is handled with it for 3 ms after the turn, and then in the next turn', async () => {
+  const { clock, core, driver } = await startDriverRig()
+  const found = { type: 'blocks-found', load: 1 as LoadId, sizes: [] } as const
+  driver.post(ONLINE)
+  clock.runTurns()
+  core.answer = () => {
+    clock.pass(1)
+    if (core.log.length < 9) driver.post(found)
+    return []
+  }
+  driver.post(found)
+  await settled()
+  expect(core.log.length).toBe(1 + 3)
+})
+
+test('what else happens right after a turn waits for the next one', async () => {
+  const { clock, core, driver } = await startDriverRig()
+  driver.post(ONLINE)
+  clock.runTurns()
+  driver.post(ONLINE)
+  await settled()
+  expect(core.log.length).toBe(1)
+})
+
 test('a turn that waits for long comes before all that the network still brings', async () => {
   const { clock, core, host } = await startDriverRig()
   const bring = async (): Promise<void> => {
