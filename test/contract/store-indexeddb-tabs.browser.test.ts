@@ -233,6 +233,19 @@ test('a reorganisation to fewer headers leaves no chunk behind', async () => {
   database.close()
 })
 
+test('what was above another checkpoint leaves no chunk behind', async () => {
+  const before = createStore()
+  await before.open()
+  await before.write([{ truncateTo: 0, append: makeHeaders(1, 7_000), work: 1n, isUpper: true }])
+  await before.close()
+  const writer = createStore({ startsAbove: 'c1'.repeat(32) })
+  await writer.open()
+  await writer.write([{ truncateTo: 0, append: makeHeaders(2, 1), work: 2n, isUpper: true }])
+  const database = await openDB(name)
+  expect(await database.getAllKeys('chunks')).toHaveLength(1)
+  database.close()
+})
+
 test('a chunk that is short in the middle is never read past', async () => {
   const writer = createStore()
   await writer.open()
