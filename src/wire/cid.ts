@@ -19,11 +19,13 @@ export interface CidParts extends CidPrefix {
 
 /** CID specification, "CIDv0": a bare sha2-256 multihash of 34 bytes, content dag-pb. */
 const VERSION_0_PREFIX: CidPrefix = { version: 0, codec: CODEC_DAG_PB, hashCode: HASH_SHA2_256, digestSizeBytes: 32 }
+const VERSION_0_READ: ReadPrefix = { prefix: VERSION_0_PREFIX, sizeBytes: 2 }
 const VERSION_0_PREFIX_BYTES: Uint8Array = Uint8Array.of(0, CODEC_DAG_PB, HASH_SHA2_256, 32)
 /** Longest digest that we take: 128 bytes leave room for every known function but identity's. */
 const DIGEST_BYTES_MAX = 128
 /** Every code of the multicodec table fits 32 bits, five groups of 7. */
 const CODE_BYTES_MAX = 5
+const NO_NUMBER = -1
 /** Of a text, its own prefix included: 160 bits are four codes. */
 const PREFIX_LETTERS_MAX = 33
 /** RFC 4648, section 6, in lower case; Multibase prefix `b`. */
@@ -33,6 +35,8 @@ const BASE_32_CODES: readonly number[] = Array.from(BASE_32, (letter) => letter.
 /** By character code; 255 where there is none. */
 const BASE_32_VALUES: Uint8Array = new Uint8Array(128).fill(255)
 BASE_32_CODES.forEach((code, value) => (BASE_32_VALUES[code] = value))
+/** The letters of one text, used by one call at a time: of a wantlist's thousands each would grow its own. */
+const letterCodes: number[] = []
 
 /** The CID's text: the one name that it has in the core. */
 export function formatCid({ version, codec, hashCode, digest }: CidParts): Cid {
@@ -64,9 +68,9 @@ export function cidBytes(text: string): Uint8Array {
 
 /** The digest is a view of `bytes`. Throws `WireError`. */
 export function decodeCid(bytes: Uint8Array): CidParts {
-  const parts = readCid(bytes)
-  if ('expected' in parts) throw undecodable(parts.expected, parts.got)
-  return parts
+  const read = readCid(bytes)
+  if ('expected' in read) throw undecodable(read.expected, read.got)
+  return { ...read.prefix, digest: bytes.subarray(read.sizeBytes) }
 }
 
 /**
@@ -75,8 +79,9 @@ export function decodeCid(bytes: Uint8Array): CidParts {
  */
 export function cidFromWire(bytes: Uint8Array): Cid | undefined {
   if (bytes.length > CID_BYTES_MAX) return undefined
-  const parts = readCid(bytes)
-  return 'expected' in parts || parts.hashCode === HASH_IDENTITY ? undefined : cidText(bytes, parts.version)
+  const read = readCid(bytes)
+  if ('expected' in read || read.prefix.hashCode === HASH_IDENTITY) return undefined
+  return cidText(bytes, read.prefix.version)
 }
 
 /** Bitswap, "Block": what stands before the digest, which is not looked at. Throws `WireError` when the text does not begin as a CID. */
@@ -94,37 +99,41 @@ export function prefixFromWire(bytes: Uint8Array): CidPrefix | undefined {
   return 'expected' in read || read.sizeBytes !== bytes.length ? undefined : read.prefix
 }
 
+/** What stands before a digest, and how many bytes it has. */
+interface ReadPrefix {
+  readonly prefix: CidPrefix
+  readonly sizeBytes: number
+}
+
 interface Problem {
   readonly expected: string
   readonly got: string
 }
 
-function readCid(bytes: Uint8Array): CidParts | Problem {
-  if (bytes[0] === HASH_SHA2_256 && bytes[1] === 32 && bytes.length === 34) {
-    return { ...VERSION_0_PREFIX, digest: bytes.subarray(2) }
-  }
+function readCid(bytes: Uint8Array): ReadPrefix | Problem {
+  if (bytes[0] === HASH_SHA2_256 && bytes[1] === 32 && bytes.length === 34) return VERSION_0_READ
   const read = readPrefix(bytes)
   if ('expected' in read) return read
   const { prefix, sizeBytes } = read
   // Version 0 has no such bytes in a CID: it is the bare multihash above.
   if (prefix.version !== 1) return { expected: 'a CID of version 1', got: `version ${prefix.version}` }
-  const digest = bytes.subarray(sizeBytes)
-  if (digest.length !== prefix.digestSizeBytes) {
-    return { expected: `a digest of ${prefix.digestSizeBytes} bytes`, got: String(digest.length) }
+  const digestBytes = bytes.length - sizeBytes
+  if (digestBytes !== prefix.digestSizeBytes) {
+    return { expected: `a digest of ${prefix.digestSizeBytes} bytes`, got: String(digestBytes) }
   }
-  return { ...prefix, digest }
+  return read
 }
 
-function readPrefix(bytes: Uint8Array): { readonly prefix: CidPrefix; readonly sizeBytes: number } | Problem {
-  const numbers: number[] = []
-  let offset = 0
-  for (let index = 0; index < 4; index++) {
-    const end = codeEnd(bytes, offset)
-    if (end === undefined) return { expected: 'a CID', got: `${bytes.length} bytes without its four first numbers` }
-    numbers.push(codeAt(bytes, offset, end))
-    offset = end
-  }
-  const [version = 0, codec = 0, hashCode = 0, digestSizeBytes = 0] = numbers
+function readPrefix(bytes: Uint8Array): ReadPrefix | Problem {
+  const versionEnd = codeEnd(bytes, 0)
+  const codecEnd = codeEnd(bytes, versionEnd)
+  const hashEnd = codeEnd(bytes, codecEnd)
+  const sizeBytes = codeEnd(bytes, hashEnd)
+  if (sizeBytes === NO_NUMBER) return { expected: 'a CID', got: `${bytes.length} bytes without its four first numbers` }
+  const version = codeAt(bytes, 0, versionEnd)
+  const codec = codeAt(bytes, versionEnd, codecEnd)
+  const hashCode = codeAt(bytes, codecEnd, hashEnd)
+  const digestSizeBytes = codeAt(bytes, hashEnd, sizeBytes)
   if (version !== 0 && version !== 1) return { expected: 'a CID of version 0 or 1', got: `version ${version}` }
   if (version === 0 && (codec !== CODEC_DAG_PB || hashCode !== HASH_SHA2_256 || digestSizeBytes !== 32)) {
     return { expected: 'dag-pb and sha2-256 in a CID of version 0', got: `codec ${codec} and hash ${hashCode}` }
@@ -132,17 +141,18 @@ function readPrefix(bytes: Uint8Array): { readonly prefix: CidPrefix; readonly s
   if (digestSizeBytes > DIGEST_BYTES_MAX) {
     return { expected: `a digest of at most ${DIGEST_BYTES_MAX} bytes`, got: String(digestSizeBytes) }
   }
-  return { prefix: { version, codec, hashCode, digestSizeBytes }, sizeBytes: offset }
+  return { prefix: { version, codec, hashCode, digestSizeBytes }, sizeBytes }
 }
 
-/** Behind the number at `offset`; undefined when there is none, or not in its shortest form (unsigned-varint). */
-function codeEnd(bytes: Uint8Array, offset: number): number | undefined {
+/** Behind the number at `offset`; `NO_NUMBER` when there is none, or not in its shortest form (unsigned-varint). */
+function codeEnd(bytes: Uint8Array, offset: number): number {
+  if (offset === NO_NUMBER) return NO_NUMBER
   for (let end = offset + 1; end <= offset + CODE_BYTES_MAX; end++) {
     const byte = bytes[end - 1]
-    if (byte === undefined) return undefined
-    if (byte < 0x80) return byte === 0 && end > offset + 1 ? undefined : end
+    if (byte === undefined) return NO_NUMBER
+    if (byte < 0x80) return byte === 0 && end > offset + 1 ? NO_NUMBER : end
   }
-  return undefined
+  return NO_NUMBER
 }
 
 function codeAt(bytes: Uint8Array, offset: number, end: number): number {
@@ -166,16 +176,18 @@ function cidText(bytes: Uint8Array, version: 0 | 1): Cid {
 
 /** With its prefix. By character codes: a text put together letter by letter takes three times as long. */
 function toBase32(bytes: Uint8Array): string {
-  const codes = [BASE_32_PREFIX.charCodeAt(0)]
+  letterCodes.length = 1 + Math.ceil((bytes.length * 8) / 5)
+  letterCodes[0] = BASE_32_PREFIX.charCodeAt(0)
+  let index = 1
   let bits = 0
   let bitCount = 0
   for (const byte of bytes) {
     bits = ((bits << 8) | byte) & 0xfff
     bitCount += 8
-    for (; bitCount >= 5; bitCount -= 5) codes.push(BASE_32_CODES[(bits >>> (bitCount - 5)) & 31] ?? 0)
+    for (; bitCount >= 5; bitCount -= 5) letterCodes[index++] = BASE_32_CODES[(bits >>> (bitCount - 5)) & 31] ?? 0
   }
-  if (bitCount > 0) codes.push(BASE_32_CODES[(bits << (5 - bitCount)) & 31] ?? 0)
-  return String.fromCharCode(...codes)
+  if (bitCount > 0) letterCodes[index] = BASE_32_CODES[(bits << (5 - bitCount)) & 31] ?? 0
+  return String.fromCharCode(...letterCodes)
 }
 
 /** The letters behind the multibase prefix. */

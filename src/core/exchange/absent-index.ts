@@ -28,11 +28,11 @@ export class AbsentIndex<Owner> {
     this.#seed = seed
   }
 
-  /** 32 bits, signed. */
-  hash(words: Int32Array): number {
+  /** Of the CID whose words are at `start`: 32 bits, signed. */
+  hash(words: Int32Array, start: number): number {
     let hash = this.#seed | 0
-    for (const word of words) {
-      hash = Math.imul(hash ^ word, 0x9e3779b1)
+    for (let at = start; at < start + CID_WORDS; at += 1) {
+      hash = Math.imul(hash ^ (words[at] ?? 0), 0x9e3779b1)
       hash ^= hash >>> 15
     }
     return hash
@@ -71,7 +71,7 @@ export class AbsentIndex<Owner> {
   of(cid: Cid): ReadonlySet<Owner> {
     const found = new Set<Owner>()
     if (this.#size === 0 || lettersOf(cid, key) === 0) return found
-    const hash = this.hash(key)
+    const hash = this.hash(key, 0)
     const mask = this.#numbers.length - 1
     for (let slot = hash & mask; this.#numbers[slot] !== 0; slot = (slot + 1) & mask) {
       if (this.#hashes[slot] !== hash) continue

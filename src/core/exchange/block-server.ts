@@ -10,10 +10,10 @@ import {
 } from '../limits.ts'
 import { AbsentIndex } from './absent-index.ts'
 import { AwaitedBlocks } from './awaited-blocks.ts'
-import { prefixOf } from './cid-text.ts'
+import { prefixLetters } from './cid-text.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { BlocksFound, BlocksLoaded, BlocksStored } from './exchange-event.ts'
-import type { CidPrefix, IncomingExchange, WantEntry } from './exchange-message.ts'
+import type { IncomingExchange, WantEntry } from './exchange-message.ts'
 import type { ExchangePeer, LedgerEntry, Sending } from './exchange-peer.ts'
 import type { LedgerPool } from './ledger.ts'
 import { Ledger } from './ledger.ts'
@@ -36,7 +36,8 @@ export class BlockServer {
   readonly #pool: LedgerPool = { usedCount: 0 }
   readonly #awaited = new AwaitedBlocks<LedgerEntry>()
   readonly #absentees: AbsentIndex<Ledger<ExchangePeer>>
-  #headerPrefix: CidPrefix | undefined
+  /** How the texts of all header CIDs begin. */
+  #headerLetters: string | undefined
   /** Under way; two a peer. */
   readonly #reads = new Map<LoadId, Read>()
 
@@ -102,10 +103,9 @@ export class BlockServer {
   #isInTree(cid: Cid): boolean {
     const { content, tree } = this.#context
     if (content === undefined) return false
-    this.#headerPrefix ??= prefixOf(content.headerCid(tree.tip.root))
-    const prefix = prefixOf(cid)
+    this.#headerLetters ??= prefixLetters(content.headerCid(tree.tip.root))
     // Cheaper than to read the whole CID, and nearly all are none.
-    if (prefix?.codec !== this.#headerPrefix?.codec || prefix?.hashCode !== this.#headerPrefix?.hashCode) return false
+    if (!cid.startsWith(this.#headerLetters)) return false
     const root = content.headerRootOf(cid)
     return root !== undefined && tree.has(root)
   }

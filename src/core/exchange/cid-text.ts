@@ -41,6 +41,12 @@ export function prefixOf(cid: Cid): CidPrefix | undefined {
   return { version, codec, hashCode, digestSizeBytes }
 }
 
+/** How all CIDs of this one's prefix begin: the letters before those that the digest has a part in. */
+export function prefixLetters(cid: Cid): string {
+  const digestSizeBytes = prefixOf(cid)?.digestSizeBytes ?? 0
+  return cid.startsWith('b') ? cid.slice(0, cid.length - Math.ceil((digestSizeBytes * 8) / 5)) : ''
+}
+
 /** Blocks of two hash functions never go in one message: receivers drop what follows a hash that they do not know. */
 export function hashCodeOf(cid: Cid): number | undefined {
   return prefixOf(cid)?.hashCode
@@ -74,13 +80,13 @@ export function lettersOf(cid: Cid, words: Int32Array): number {
   return letterCount
 }
 
-/** What `lettersOf` has written. */
-export function textOf(words: Int32Array, letterCount: number): Cid {
+/** What `lettersOf` has written, at `start`. */
+export function textOf(words: Int32Array, start: number, letterCount: number): Cid {
   const codes = [98] // b
   for (let index = 0; index < letterCount; index += 1) {
     const word = (index / LETTERS_PER_WORD) | 0
     const lastIndex = Math.min(letterCount, (word + 1) * LETTERS_PER_WORD) - 1
-    const value = ((words[word] ?? 0) >>> (5 * (lastIndex - index))) & 31
+    const value = ((words[start + word] ?? 0) >>> (5 * (lastIndex - index))) & 31
     codes.push(value < 26 ? LETTER_A + value : DIGIT_2 + value - 26)
   }
   return String.fromCharCode(...codes) as Cid

@@ -78,3 +78,32 @@ test('a thousand peers that want the same, and each its own, are found and leave
   }
   expect(index.of(cidOf(3, 0)).size).toBe(0)
 })
+
+test('a peer that takes most of its thousands back, and wants them again, has them all in order', () => {
+  const index = new AbsentIndex<number>(7)
+  const wants = new PackedWants({ index, owner: 1 })
+  const model = new Map<Cid, WantEntry>()
+  const add = (number: number): void => {
+    const entry = { cid: cidOf(number, 0), priority: number, want: 'have', sendDontHave: false } as const
+    expect(wants.add(entry)).toBe(true)
+    model.set(entry.cid, entry)
+  }
+  const take = (number: number): void => {
+    const cid = cidOf(number, 0)
+    expect(wants.take(cid)).toEqual(model.get(cid))
+    model.delete(cid)
+  }
+  for (let number = 0; number < 3_000; number += 1) add(number)
+  // Again and again: it stays in the memory that it has.
+  for (let number = 0; number < 3_000; number += 1) {
+    take(number)
+    add(number)
+  }
+  expect([...wants.cids()]).toEqual([...model.keys()])
+  for (let number = 0; number < 3_000; number += 1) if (number % 700 !== 5) take(number)
+  expect([...wants.cids()]).toEqual([...model.keys()])
+  for (let number = 3_000; number < 3_400; number += 1) add(number)
+  expect([...wants.cids()]).toEqual([...model.keys()])
+  for (const number of [5, 705, 3_399]) expect(index.of(cidOf(number, 0)).size).toBe(1)
+  expect(index.of(cidOf(6, 0)).size).toBe(0)
+})

@@ -52,7 +52,7 @@ export class PackedWants<Owner> {
     this.#records.set(key, at)
     this.#records[at + FLAGS] = letterCount | (want === 'block' ? IS_BLOCK : 0) | (sendDontHave ? SENDS_DONT_HAVE : 0)
     this.#records[at + PRIORITY] = priority
-    const hash = this.#index.hash(key)
+    const hash = this.#index.hash(key, 0)
     this.#place(this.#recordCount, hash)
     this.#index.add(hash, this.#number)
     this.#recordCount += 1
@@ -72,9 +72,10 @@ export class PackedWants<Owner> {
     const priority = this.#word(record, PRIORITY)
     this.#slots[slot] = GONE
     this.#records[record * RECORD_WORDS + FLAGS] = 0
-    this.#index.delete(this.#index.hash(key), this.#number)
+    this.#index.delete(this.#index.hash(key, 0), this.#number)
     this.#size -= 1
     if (this.#size === 0) this.#forgetAll()
+    else if (this.#isTooFew(this.#records.length / RECORD_WORDS)) this.#rebuild()
     const want = (flags & IS_BLOCK) === 0 ? 'have' : 'block'
     return { cid, priority, want, sendDontHave: (flags & SENDS_DONT_HAVE) !== 0 }
   }
@@ -88,7 +89,7 @@ export class PackedWants<Owner> {
   *cids(): IterableIterator<Cid> {
     for (let record = this.#first; record < this.#recordCount; record += 1) {
       const letterCount = this.#word(record, FLAGS) & LETTERS
-      if (letterCount > 0) yield textOf(this.#records.subarray(record * RECORD_WORDS), letterCount)
+      if (letterCount > 0) yield textOf(this.#records, record * RECORD_WORDS, letterCount)
       else if (record === this.#first) this.#first += 1
     }
   }
@@ -99,6 +100,7 @@ export class PackedWants<Owner> {
   }
 
   #forgetAll(): void {
+    free(this.#records, this.#slots)
     this.#records = new Int32Array(0)
     this.#slots = new Int32Array(0)
     this.#recordCount = 0
@@ -111,7 +113,7 @@ export class PackedWants<Owner> {
     const letterCount = lettersOf(cid, key)
     if (letterCount === 0) return undefined
     const mask = this.#slots.length - 1
-    for (let slot = this.#index.hash(key) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = this.#index.hash(key, 0) & mask; ; slot = (slot + 1) & mask) {
       const held = this.#slots[slot] ?? 0
       if (held === 0) return undefined
       if (held !== GONE && this.#isKey(held - FIRST, letterCount)) return slot
@@ -135,21 +137,42 @@ export class PackedWants<Owner> {
     this.#slots[slot] = record + FIRST
   }
 
-  /** Room for half as many again, without those that were taken. So half of the slots stay free, or more. */
+  /** Without those that were taken: in the memory that it has, where they leave room enough. */
   #rebuild(): void {
-    const old = this.#records
-    const capacity = Math.max(RECORDS_MIN, Math.ceil(this.#size * 1.5))
-    this.#records = new Int32Array(capacity * RECORD_WORDS)
-    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * capacity)))
+    const [old, oldSlots] = [this.#records, this.#slots]
+    const isNew = !this.#fits(old.length / RECORD_WORDS)
+    if (isNew) this.#allocate(Math.max(RECORDS_MIN, Math.ceil(this.#size * 1.5)))
+    else oldSlots.fill(0)
     let count = 0
     for (let at = this.#first * RECORD_WORDS; at < this.#recordCount * RECORD_WORDS; at += RECORD_WORDS) {
-      const record = old.subarray(at, at + RECORD_WORDS)
-      if (((record[FLAGS] ?? 0) & LETTERS) === 0) continue
-      this.#records.set(record, count * RECORD_WORDS)
-      this.#place(count, this.#index.hash(record.subarray(0, CID_WORDS)))
+      if (((old[at + FLAGS] ?? 0) & LETTERS) === 0) continue
+      for (let word = 0; word < RECORD_WORDS; word += 1)
+        this.#records[count * RECORD_WORDS + word] = old[at + word] ?? 0
+      this.#place(count, this.#index.hash(this.#records, count * RECORD_WORDS))
       count += 1
     }
     this.#recordCount = count
     this.#first = 0
+    if (isNew) free(old, oldSlots)
   }
+
+  #fits(capacity: number): boolean {
+    return 1.25 * this.#size < capacity && !this.#isTooFew(capacity)
+  }
+
+  /** Whoever once wanted many keeps no memory for them. */
+  #isTooFew(capacity: number): boolean {
+    return 8 * Math.max(RECORDS_MIN, this.#size) < capacity
+  }
+
+  /** Half of the slots stay free, or more. */
+  #allocate(capacity: number): void {
+    this.#records = new Int32Array(capacity * RECORD_WORDS)
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * capacity)))
+  }
+}
+
+/** At once: where peers come and go with thousands of wants, what waits for the collector is more than what is in use. */
+function free(...arrays: readonly Int32Array<ArrayBuffer>[]): void {
+  for (const { buffer } of arrays) buffer.transfer(0)
 }
