@@ -17,7 +17,7 @@ const REACH_WORDS: Readonly<Record<SharedLink['reach'], string>> = {
   anywhere: 'It works as long as this tab is open.',
   'local-network': 'It works as long as this tab is open, within this local network.',
   'this-machine':
-    'It works as long as this tab is open, on this machine only: the page or its relay is served here alone.',
+    'It works as long as this tab is open, on this machine only: other machines do not reach this page, or its relay.',
 }
 
 /** A scanner wants four light modules around the code. */

@@ -58,7 +58,7 @@ async function runVerifyProof({ flags, positionals, terminal }: Call): Promise<E
     if (!(error instanceof ContentError)) throw error
     const message = oneLine(error)
     if (isJson) terminal.result(JSON.stringify({ error: { step: error.step, message } }))
-    throw new CommandError(1, `${path}: the proof fails at ${error.step}: ${message}`, { cause: error })
+    throw new CommandError(1, `${path}: no valid proof, ${error.step}: ${message}`, { cause: error })
   }
   const place = await findPlace(verified, blockFlags, terminal)
   if (isJson) terminal.result(verifiedJson(blockFlags.chain.id, verified, place))

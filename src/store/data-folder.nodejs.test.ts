@@ -105,8 +105,9 @@ describe('a data folder', () => {
   )
 
   test('below a file is refused in one line', async () => {
-    await writeFile(join(parent, 'a'), '')
-    const message = expect.stringMatching(/^cannot use data folder .*EEXIST: file already exists.*$/) as string
+    const file = join(parent, 'a')
+    await writeFile(file, '')
+    const message = `cannot use data folder ${directory}: expected a folder at ${file}, found something else`
     await expect(openDataFolder({ directory })).rejects.toMatchObject({ code: 'unavailable', message })
   })
 

@@ -41,7 +41,9 @@ export async function makeFolder(directory: string): Promise<void> {
     await mkdir(directory, { mode: 0o700 })
   } catch (error) {
     // Another process may have been faster.
-    if (!(await isFolder(directory))) throw error
+    if (await isFolder(directory)) return
+    if (errorCode(error) !== 'EEXIST') throw error
+    throw new Error(`expected a folder at ${directory}, found something else`, { cause: error })
   }
 }
 

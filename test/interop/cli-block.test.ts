@@ -201,7 +201,7 @@ describe('proofs', () => {
       const { exitCode, stdout, stderr } = await run(['verify-proof', file, '--json', ...data])
       expect(exitCode).toBe(1)
       expect(JSON.parse(stdout)).toMatchObject({ error: { step } })
-      expect(stderr).toMatch(new RegExp(`^rushlight: [^\n]*: the proof fails at ${step}: [^\n]*\n$`))
+      expect(stderr).toMatch(new RegExp(`^rushlight: [^\n]*: no valid proof, ${step}: [^\n]*\n$`))
     })
     await Promise.all(checks)
   })
@@ -219,7 +219,7 @@ test('a proof with less work than its chain ever asks for fails there, and holds
   expect(own.exitCode).toBe(0)
   const other = await run(['verify-proof', proof, '--chain', 'bitcoin:mainnet', '--data', join(folder, 'none')])
   expect([other.exitCode, other.stdout]).toEqual([1, ''])
-  expect(other.stderr).toMatch(/^rushlight: [^\n]*: the proof fails at header-work: expected [^\n]* got 207fffff\n$/)
+  expect(other.stderr).toMatch(/^rushlight: [^\n]*: no valid proof, header-work: expected [^\n]* got 207fffff\n$/)
 })
 
 describe('from a gateway', () => {
