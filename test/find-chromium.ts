@@ -21,8 +21,8 @@ export function findChromium(): string | undefined {
 /** As `findChromium`, but says what is missing in one line and ends the program. */
 export function findChromiumOrExit(): string {
   const path = findChromium()
-  if (path !== undefined) return path
-  console.error(CHROMIUM_MISSING)
+  if (path !== undefined && isExecutable(path)) return path
+  console.error(path === undefined ? CHROMIUM_MISSING : `RUSHLIGHT_CHROMIUM: expected a Chromium, found none at ${path}`)
   process.exit(2)
 }
 
