@@ -22,7 +22,9 @@ export function findChromium(): string | undefined {
 export function findChromiumOrExit(): string {
   const path = findChromium()
   if (path !== undefined && isExecutable(path)) return path
-  console.error(path === undefined ? CHROMIUM_MISSING : `RUSHLIGHT_CHROMIUM: expected a Chromium, found none at ${path}`)
+  console.error(
+    path === undefined ? CHROMIUM_MISSING : `RUSHLIGHT_CHROMIUM: expected a Chromium, found none at ${path}`,
+  )
   process.exit(2)
 }
 
