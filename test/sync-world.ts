@@ -8,7 +8,7 @@ import type { Effect } from '../src/core/effect.ts'
 import type { Event, StoredPart } from '../src/core/event.ts'
 import { toConnectionId, toPeerId, toRequestId, type PeerId } from '../src/core/ids.ts'
 import { createLightNodeCore } from '../src/core/light-node-core.ts'
-import type { NodeInfo, SyncMessage, SyncRequest } from '../src/core/message.ts'
+import type { GetHeaders, NodeInfo, SyncMessage, SyncRequest } from '../src/core/message.ts'
 import { answer } from '../src/core/serving.ts'
 
 export const SIZE = 80
@@ -188,4 +188,14 @@ export class Remote {
   get isReady(): boolean {
     return this.#world.core.view().peers.some(({ id, state }) => id === this.peer && state === 'ready')
   }
+}
+
+/** Its questions for headers. */
+export function asked(remote: Remote): GetHeaders[] {
+  return remote.requests().filter((request) => request.type === 'get-headers')
+}
+
+/** The first of them. */
+export function ask(remote: Remote): GetHeaders {
+  return asked(remote)[0] ?? fail('a question for headers')
 }

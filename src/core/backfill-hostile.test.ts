@@ -1,34 +1,10 @@
 /** What hostile and short peers can do to a back-fill. */
 import { expect, test } from 'vitest'
-import { chain, fail, genesis, mine, type Remote, SIZE, treeOf, World } from '../../test/sync-world.ts'
-import type { Chain, HeaderTree } from './chain.ts'
+import { checkpointed, head, headers, STEP, tree } from '../../test/backfill-world.ts'
+import { ask, asked, genesis, mine, SIZE, treeOf, World } from '../../test/sync-world.ts'
 import * as limits from './limits.ts'
-import type { GetHeaders, SyncMessage } from './message.ts'
+import type { SyncMessage } from './message.ts'
 import { answer } from './serving.ts'
-
-const STEP = 100
-const START = 900
-const headers: Uint8Array = mine({ count: 1_000 })
-const tree: HeaderTree = treeOf(headers)
-const { height, root, work } = tree.tip
-const head = { height, root, work }
-
-const checkpointed: Chain = {
-  ...chain,
-  checkpoints: Array.from({ length: START / STEP }, (_, index) => {
-    const summary = tree.summary((index + 1) * STEP) ?? fail('a header')
-    const start = { work: summary.work, nextBits: 0x207fffff }
-    return { height: summary.height, root: summary.root, ...(summary.height === START && { start }) }
-  }),
-}
-
-function asked(remote: Remote): GetHeaders[] {
-  return remote.requests().filter((request) => request.type === 'get-headers')
-}
-
-function ask(remote: Remote): GetHeaders {
-  return asked(remote)[0] ?? fail('a question for headers')
-}
 
 /** What is in the store from genesis on when every write is done. */
 function stored(world: World): Uint8Array {

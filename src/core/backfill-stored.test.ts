@@ -1,27 +1,14 @@
 /** What is above a gap, kept over a restart. */
 import { describe, expect, test } from 'vitest'
-import { chain, fail, FIRST_TIME, genesis, mine, SIZE, treeOf, World } from '../../test/sync-world.ts'
-import type { Chain } from './chain.ts'
+import { checkpointed, head, headers, START, STEP, tree } from '../../test/backfill-world.ts'
+import { fail, FIRST_TIME, genesis, mine, SIZE, World } from '../../test/sync-world.ts'
 import type { Effect } from './effect.ts'
+import { joinBytes } from './join-bytes.ts'
 import * as limits from './limits.ts'
 import { answer } from './serving.ts'
 
-const STEP = 100
-const START = 900
-const headers = mine({ count: 1_000 })
-const tree = treeOf(headers)
-const head = { height: tree.tip.height, root: tree.tip.root, work: tree.tip.work }
-const checkpoints = Array.from({ length: START / STEP }, (_, index) => {
-  const { height, root, work } = tree.summary((index + 1) * STEP) ?? fail('a header')
-  return { height, root, ...(height === START && { start: { work, nextBits: 0x207fffff } }) }
-})
-const checkpointed: Chain = { ...chain, checkpoints }
-const whole = bytes(genesis, headers)
+const whole = joinBytes([genesis, headers])
 const aboveStart = headers.slice(START * SIZE)
-
-function bytes(...parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]))
-}
 
 /** A store of two parts, and one light node after another on it. */
 class Disk {
@@ -70,7 +57,7 @@ class Disk {
       const part = isUpper ? this.upper : this.lower
       if (isUpper) this.upperWriteCount += 1
       expect(truncateTo * SIZE).toBeLessThanOrEqual(part.length)
-      const after = bytes(part.subarray(0, truncateTo * SIZE), append)
+      const after = joinBytes([part.subarray(0, truncateTo * SIZE), append])
       if (isUpper) this.upper = after
       else this.lower = after
       world.send({ type: 'persisted', sequence })
@@ -152,7 +139,7 @@ test.each([
   ],
 ])('a part of a range that was stored, of %s, is let go without a write above the gap', (_, part) => {
   const disk = half()
-  disk.lower = bytes(whole.slice(0, 201 * SIZE), part)
+  disk.lower = joinBytes([whole.slice(0, 201 * SIZE), part])
   const world = disk.start()
   disk.serve(world)
   expect([state(world), disk.upperWriteCount]).toEqual([[1_000, 'backfilling', 200], 0])
@@ -165,10 +152,10 @@ test.each([
   ['goes on', whole.slice(0, 950 * SIZE)],
   [
     'is another branch',
-    bytes(
+    joinBytes([
       whole.slice(0, 901 * SIZE),
       mine({ count: 5, parent: headers.slice(899 * SIZE, 900 * SIZE), firstTime: FIRST_TIME + 901, salt: 3 }),
-    ),
+    ]),
   ],
 ])('what is stored twice because the join was cut short is one chain, where the lower one %s', (_, lower) => {
   const disk = half()
@@ -209,13 +196,13 @@ test('new headers and reorganisations above the gap are written to what is store
   const remote = world.join('a', { height: 1_001 })
   remote.announce(next)
   disk.serve(world)
-  expect(disk.upper).toEqual(bytes(aboveStart, next))
+  expect(disk.upper).toEqual(joinBytes([aboveStart, next]))
   const parent = headers.slice(997 * SIZE, 998 * SIZE)
   const branch = mine({ count: 5, parent, firstTime: FIRST_TIME + 998, salt: 1 })
   remote.announce(branch)
   disk.serve(world)
   expect(world.height).toBe(1_003)
-  expect(disk.upper).toEqual(bytes(aboveStart.slice(0, 98 * SIZE), branch))
+  expect(disk.upper).toEqual(joinBytes([aboveStart.slice(0, 98 * SIZE), branch]))
   expect(disk.lower).toEqual(half().lower)
 })
 
@@ -269,7 +256,7 @@ describe('damage', () => {
 
   test('where what is below the gap has left the checkpoints, what is above it is dropped, and the gap with it', () => {
     const disk = half()
-    disk.lower = bytes(genesis, mine({ count: 250, salt: 7 }))
+    disk.lower = joinBytes([genesis, mine({ count: 250, salt: 7 })])
     const world = disk.start()
     disk.serve(world)
     expect([state(world), world.warnings()]).toEqual([[250, 'genesis', 250], ['store-tail-dropped']])

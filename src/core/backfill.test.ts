@@ -1,36 +1,23 @@
 /** A start above the last checkpoint, and the headers below it filled in. */
 import { expect, test } from 'vitest'
-import { chain, fail, FIRST_TIME, mine, type Remote, SIZE, treeOf, World } from '../../test/sync-world.ts'
-import type { Chain, Checkpoint, HeaderTree } from './chain.ts'
+import { checkpointed, checkpointsOf, head, headers, START, tree } from '../../test/backfill-world.ts'
+import {
+  ask,
+  asked,
+  chain,
+  fail,
+  FIRST_TIME,
+  genesis,
+  mine,
+  type Remote,
+  SIZE,
+  treeOf,
+  World,
+} from '../../test/sync-world.ts'
+import type { HeaderTree } from './chain.ts'
 import * as limits from './limits.ts'
 import type { GetHeaders } from './message.ts'
 import { answer } from './serving.ts'
-
-const STEP = 100
-const START = 900
-const headers: Uint8Array = mine({ count: 1_000 })
-const tree: HeaderTree = treeOf(headers)
-const NEXT_BITS = 0x207fffff
-const { height, root, work } = tree.tip
-const head = { height, root, work }
-
-function checkpointsOf(from: HeaderTree): readonly Checkpoint[] {
-  return Array.from({ length: START / STEP }, (_, index) => {
-    const summary = from.summary((index + 1) * STEP) ?? fail('a header')
-    const start = { work: summary.work, nextBits: NEXT_BITS }
-    return { height: summary.height, root: summary.root, ...(summary.height === START && { start }) }
-  })
-}
-
-const checkpointed: Chain = { ...chain, checkpoints: checkpointsOf(tree) }
-
-function asked(remote: Remote): GetHeaders[] {
-  return remote.requests().filter((request) => request.type === 'get-headers')
-}
-
-function ask(remote: Remote): GetHeaders {
-  return asked(remote)[0] ?? fail('a question for headers')
-}
 
 /** Its first question for a range; what it is asked before is answered. */
 function askRange(remote: Remote): GetHeaders {
@@ -120,11 +107,11 @@ test('what is below the gap is served to nobody, what is above it to whoever has
   remote.received()
   remote.send({ ...request, locator: [chain.genesis] })
   expect(remote.received()).toMatchObject([{ type: 'refused', reason: 'busy' }])
-  remote.send({ ...request, locator: [tree.summary(995)?.root ?? root, chain.genesis] })
+  remote.send({ ...request, locator: [tree.summary(995)?.root ?? head.root, chain.genesis] })
   expect(remote.received()).toMatchObject([{ type: 'headers', hasMore: false, headers: headers.slice(995 * SIZE) }])
-  const ancestors = { type: 'get-ancestors', request: 78 as never, roots: [root], countMax: 10 } as const
+  const ancestors = { type: 'get-ancestors', request: 78 as never, roots: [head.root], countMax: 10 } as const
   remote.send({ ...ancestors, known: [chain.genesis] })
-  remote.send({ ...ancestors, known: [tree.summary(998)?.root ?? root, chain.genesis] })
+  remote.send({ ...ancestors, known: [tree.summary(998)?.root ?? head.root, chain.genesis] })
   expect(remote.received().map(({ type }) => type)).toEqual(['refused', 'ancestors'])
 })
 
@@ -170,12 +157,12 @@ test('headers from genesis on that came meanwhile go before the start, and the s
 test('a light node that is stopped in the middle starts above the checkpoint again, and fills in what is left', () => {
   const world = new World({
     chain: checkpointed,
-    store: new Uint8Array([...mineGenesis(), ...headers.subarray(0, 300 * SIZE)]),
+    store: new Uint8Array([...genesis, ...headers.subarray(0, 300 * SIZE)]),
   })
   world.send({
     type: 'headers-loaded',
     fromHeight: 0,
-    headers: new Uint8Array([...mineGenesis(), ...headers.subarray(0, 300 * SIZE)]),
+    headers: new Uint8Array([...genesis, ...headers.subarray(0, 300 * SIZE)]),
   })
   world.settle()
   expect([world.height, trust(world)]).toEqual([300, 'genesis'])
@@ -186,10 +173,6 @@ test('a light node that is stopped in the middle starts above the checkpoint aga
   remote.serve(tree)
   expect([world.height, trust(world), world.core.view().verifiedHeight]).toEqual([1_000, 'genesis', 1_000])
 })
-
-function mineGenesis(): Uint8Array {
-  return chain.createTree().range({ fromHeight: 0, count: 1 })
-}
 
 test('what a peer announces below the gap is not taken in', () => {
   const world = new World({ chain: checkpointed })
@@ -217,7 +200,7 @@ test('a lie in the back-fill is a strike, and the range comes from another peer'
 
 test('a checkpoint with other work than its chain has is given up with a warning, and the sync goes on from genesis', () => {
   const wrong = checkpointsOf(tree).map((checkpoint) =>
-    checkpoint.start === undefined ? checkpoint : { ...checkpoint, start: { work: 1n, nextBits: NEXT_BITS } },
+    checkpoint.start === undefined ? checkpoint : { ...checkpoint, start: { ...checkpoint.start, work: 1n } },
   )
   const world = new World({ chain: { ...chain, checkpoints: wrong } })
   const remote = world.join('a', head)

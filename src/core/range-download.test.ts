@@ -1,6 +1,18 @@
 /** Header sync between checkpoints: ranges from several peers at once. */
 import { expect, test } from 'vitest'
-import { chain, fail, FIRST_TIME, last, mine, type Remote, SIZE, treeOf, World } from '../../test/sync-world.ts'
+import {
+  ask,
+  asked,
+  chain,
+  fail,
+  FIRST_TIME,
+  last,
+  mine,
+  type Remote,
+  SIZE,
+  treeOf,
+  World,
+} from '../../test/sync-world.ts'
 import type { Chain, HeaderTree } from './chain.ts'
 import * as limits from './limits.ts'
 import type { GetHeaders, SyncMessage } from './message.ts'
@@ -21,15 +33,6 @@ const head = { height, root, work }
 
 function createWorld(ownChain: Chain = checkpointed): World {
   return new World({ chain: ownChain })
-}
-
-/** Its questions for headers. */
-function asked(remote: Remote): GetHeaders[] {
-  return remote.requests().filter((request) => request.type === 'get-headers')
-}
-
-function ask(remote: Remote): GetHeaders {
-  return asked(remote)[0] ?? fail('a question for headers')
 }
 
 /** Where a question begins and ends, by height on the chain of the test. */
