@@ -24,8 +24,24 @@ interface SecuredPair {
   readonly below: MessageStream
 }
 
+/** As much of TCP's socket as is looked at. */
+class FakeSocket {
+  writableLength = 0
+  writableCorked = 0
+  corkCount = 0
+
+  cork(): void {
+    this.corkCount += 1
+    this.writableCorked += 1
+  }
+
+  uncork(): void {
+    this.writableCorked -= 1
+  }
+}
+
 /** With `socket` the connection below the lean one is as TCP's is. */
-async function securedPair(socket?: { readonly writableLength: number }): Promise<SecuredPair> {
+async function securedPair(socket?: FakeSocket): Promise<SecuredPair> {
   const componentsOf = async (): Promise<Libp2pComponents> =>
     ({
       privateKey: await generateKeyPair('Ed25519'),
@@ -92,7 +108,7 @@ test('a message without a tag, or with a wrong one, ends the connection', async 
 })
 
 test('what came from a socket is free when it is decrypted, and its plaintext when it is read', async () => {
-  const { lean, plain } = await securedPair({ writableLength: 0 })
+  const { lean, plain } = await securedPair(new FakeSocket())
   const { decrypt } = lean as unknown as Record<'decrypt', (bytes: Uint8ArrayList) => Uint8ArrayList>
   const bytes = Uint8Array.from(randomBytes(40_000))
   const first = sealedBy(plain, bytes)
@@ -108,7 +124,7 @@ test('what came from a socket is free when it is decrypted, and its plaintext wh
 })
 
 test('memory that Node.js cut a buffer out of is left to the others in it', async () => {
-  const { lean, plain } = await securedPair({ writableLength: 0 })
+  const { lean, plain } = await securedPair(new FakeSocket())
   const { decrypt } = lean as unknown as Record<'decrypt', (bytes: Uint8Array) => Uint8ArrayList>
   const read = Uint8Array.from(sealedBy(plain, new Uint8Array(40_000)))
   markAsUntransferable(read.buffer)
@@ -117,7 +133,8 @@ test('memory that Node.js cut a buffer out of is left to the others in it', asyn
 })
 
 test('what was sealed is free when the socket has it all, and not before', async () => {
-  const socket = { writableLength: 1 }
+  const socket = new FakeSocket()
+  socket.writableLength = 1
   const { lean, plain, below } = await securedPair(socket)
   const pieces: Uint8Array[] = []
   below.addEventListener('message', ({ data }) => {
@@ -134,4 +151,16 @@ test('what was sealed is free when the socket has it all, and not before', async
   lean.send(bytes)
   expect(Buffer.compare(await last, bytes)).toBe(0)
   expect(pieces.map(({ length }) => length)).toEqual([0, 0, 60_000])
+})
+
+test('what is sent in one turn goes to the socket’s system at once, and no later', async () => {
+  const socket = new FakeSocket()
+  const { lean } = await securedPair(socket)
+  lean.send(new Uint8Array(2_000))
+  lean.send(new Uint8Array(2_000))
+  expect(socket).toMatchObject({ corkCount: 1, writableCorked: 1 })
+  await new Promise((resolve) => process.nextTick(resolve))
+  expect(socket.writableCorked).toBe(0)
+  lean.send(new Uint8Array(2_000))
+  expect(socket.corkCount).toBe(2)
 })

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { isMarkedAsUntransferable } from 'node:worker_threads'
 import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
@@ -38,7 +39,7 @@ interface NoiseConnection {
 /** As much of the connection below it as is looked at here. */
 interface TcpConnection {
   readonly writeBufferLength: number
-  readonly socket: { readonly writableLength: number }
+  readonly socket: Pick<Socket, 'writableLength' | 'writableCorked' | 'cork' | 'uncork'>
 }
 
 /**
@@ -129,10 +130,18 @@ function freeingSent(below: TcpConnection, connection: NoiseConnection): NoiseCo
     const hasSentAll = below.writeBufferLength === 0 && below.socket.writableLength === 0
     if (hasSentAll) sealed.forEach(free)
     if (hasSentAll || sealed.length > SEALED_PIECES_MAX) sealed = []
+    gather(below.socket)
     const ciphertext = encrypt(plaintext)
     for (const { buffer, byteLength } of piecesOf(ciphertext)) if (byteLength === buffer.byteLength) sealed.push(buffer)
     return ciphertext
   }
+}
+
+/** What is written until this turn ends goes in one call of the system: each of its pieces would take one, and wake who reads. */
+function gather(socket: TcpConnection['socket']): void {
+  if (socket.writableCorked > 0) return
+  socket.cork()
+  process.nextTick(() => socket.uncork())
 }
 
 /** Node.js cuts small buffers out of large memory, which it marks: others live there. */
@@ -158,5 +167,5 @@ function isNoiseConnection(connection: object): connection is NoiseConnection {
 /** What comes from others may be a view of what somebody else has, too. */
 function isTcpConnection(connection: object): connection is TcpConnection {
   const { socket, writeBufferLength } = connection as Partial<TcpConnection>
-  return typeof socket?.writableLength === 'number' && typeof writeBufferLength === 'number'
+  return typeof socket?.cork === 'function' && typeof writeBufferLength === 'number'
 }
