@@ -87,7 +87,7 @@ export function cidFromWire(bytes: Uint8Array): Cid | undefined {
 /** Bitswap, "Block": what stands before the digest, which is not looked at. Throws `WireError` when the text does not begin as a CID. */
 export function prefixBytes(cid: Cid): Uint8Array {
   if (cid.startsWith('Qm')) return VERSION_0_PREFIX_BYTES
-  const bytes = fromBase32(cid.slice(0, PREFIX_LETTERS_MAX))
+  const bytes = fromBase32(cid, PREFIX_LETTERS_MAX)
   const read = readPrefix(bytes)
   if ('expected' in read) throw undecodable(read.expected, read.got)
   return bytes.subarray(0, read.sizeBytes)
@@ -190,13 +190,14 @@ function toBase32(bytes: Uint8Array): string {
   return String.fromCharCode(...letterCodes)
 }
 
-/** The letters behind the multibase prefix. */
-function fromBase32(text: string): Uint8Array {
-  const bytes = new Uint8Array(Math.floor(((text.length - 1) * 5) / 8))
+/** The letters behind the multibase prefix, up to that end of the text. */
+function fromBase32(text: string, endMax = Infinity): Uint8Array {
+  const end = Math.min(text.length, endMax)
+  const bytes = new Uint8Array(Math.floor(((end - 1) * 5) / 8))
   let bits = 0
   let bitCount = 0
   let offset = 0
-  for (let index = 1; index < text.length; index++) {
+  for (let index = 1; index < end; index++) {
     const value = BASE_32_VALUES[text.charCodeAt(index)] ?? 255
     if (value > 31) throw undecodable('a CID in lower-case base32', JSON.stringify(text.slice(0, 80)))
     bits = ((bits << 5) | value) & 0xfff
