@@ -71,22 +71,26 @@ export class Wants {
     const giveUp = (): void => {
       for (const token of tokens) this.#post({ type: 'want-cancelled', token })
     }
-    const asked = cids.map((cid) => {
-      const { promise, token } = this.#ask<BlockOutcome>(cid)
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Uint8Array[]>()
+    const blocks: Uint8Array[] = []
+    cids.forEach((cid, index) => {
+      const settle = (outcome: BlockOutcome): void => {
+        tokens.delete(token)
+        if (outcome.type === 'failed') return reject(errorOf(whole ?? `block ${cid}`, outcome, signal))
+        blocks[index] = outcome.bytes
+        if (tokens.size === 0) resolve(blocks)
+      }
+      const token = this.#wait(cid, settle as Waiting['settle'])
       tokens.add(token)
       this.#post({ type: 'want-requested', token, cid, session })
-      return promise.then((outcome) => {
-        tokens.delete(token)
-        if (outcome.type === 'delivered') return outcome.bytes
-        throw errorOf(whole ?? `block ${cid}`, outcome, signal)
-      })
     })
-    return await this.#untilSettled(Promise.all(asked), giveUp, signal)
+    return await this.#untilSettled(promise, giveUp, signal)
   }
 
   /** Undefined where nobody serves it. */
   async outline(root: Root, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
-    const { promise, token } = this.#ask<OutlineSettled['outcome']>(undefined)
+    const { promise, resolve } = Promise.withResolvers<OutlineSettled['outcome']>()
+    const token = this.#wait(undefined, resolve as Waiting['settle'])
     this.#post({ type: 'outline-requested', token, root })
     const giveUp = (): void => this.#post({ type: 'want-cancelled', token })
     const outcome = await this.#untilSettled(promise, giveUp, signal)
@@ -95,12 +99,11 @@ export class Wants {
     throw errorOf(`the outline of block ${root}`, outcome, signal)
   }
 
-  #ask<Expected extends Outcome>(cid: Cid | undefined): { promise: Promise<Expected>; token: WantToken } {
+  #wait(cid: Cid | undefined, settle: Waiting['settle']): WantToken {
     if (this.#stopped !== undefined) throw this.#stopped
     const token = this.#nextToken++ as WantToken
-    const { promise, resolve } = Promise.withResolvers<Expected>()
-    this.#waiting.set(token, { cid, settle: resolve as Waiting['settle'] })
-    return { promise, token }
+    this.#waiting.set(token, { cid, settle })
+    return token
   }
 
   /** An abort is the core's to answer, so that it can say how far the want came. */

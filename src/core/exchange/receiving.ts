@@ -81,7 +81,7 @@ function takeBlocks(args: {
     else unwantedCount += 1
     if (want === undefined) continue
     asking.deliver(want, bytes, peer)
-    saved.push({ cid, bytes })
+    saved.push({ cid: want.cid, bytes })
   }
   if (saved.length > 0) context.effects.push({ type: 'save-blocks', blocks: saved })
   const unreadableCount = unknownCount + message.unreadableBlockCount
