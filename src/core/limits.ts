@@ -155,6 +155,8 @@ export const LOCATOR_ROOTS_MAX = 64
 export const EXCHANGE_MESSAGE_BYTES_MAX: number = 4 * 1024 * 1024
 /** Bitswap reference: senders pack up to 2 MiB, and no block to others is longer. */
 export const EXCHANGE_PACKED_BYTES_MAX: number = 2 * 1024 * 1024
+/** Small ones go in messages of so many, so that whoever asked works on one message while the next is made. */
+export const EXCHANGE_BLOCKS_PER_MESSAGE_MAX = 256
 /** A single block between Rushlight peers: the largest transaction that fits a block. It goes alone in its message. */
 export const BLOCK_BYTES_MAX = 4_000_000
 /** Bitswap reference, "Server features": a longer CID is ignored. */

@@ -1,6 +1,6 @@
 import { assert } from '../assert.ts'
 import type { Cid } from '../ids.ts'
-import { EXCHANGE_PACKED_BYTES_MAX } from '../limits.ts'
+import { EXCHANGE_BLOCKS_PER_MESSAGE_MAX, EXCHANGE_PACKED_BYTES_MAX } from '../limits.ts'
 import { entrySizeBytes, hashCodeOf } from './cid-text.ts'
 import type { OutgoingExchange, WantEntry } from './exchange-message.ts'
 import type { ExchangePeer, LedgerEntry } from './exchange-peer.ts'
@@ -18,7 +18,7 @@ const BLOCK_OVERHEAD_BYTES = 24
 
 /**
  * Takes the next message out of a peer's outbox; undefined when there is nothing to say.
- * At most EXCHANGE_PACKED_BYTES_MAX, blocks of one hash function only; a larger block goes alone.
+ * At most EXCHANGE_PACKED_BYTES_MAX and EXCHANGE_BLOCKS_PER_MESSAGE_MAX, blocks of one hash function only; a larger block goes alone.
  */
 export function packMessage(peer: ExchangePeer, nowMs: number): Packed | undefined {
   const { outbox } = peer
@@ -117,6 +117,7 @@ function takeBlocks(peer: ExchangePeer, room: Room): readonly TakenBlock[] {
   const taken: TakenBlock[] = []
   let hashCode: number | undefined
   for (const [entry, bytes] of peer.outbox.blocks) {
+    if (taken.length >= EXCHANGE_BLOCKS_PER_MESSAGE_MAX) break
     const itsHashCode = hashCodeOf(entry.cid)
     if (taken.length > 0 && itsHashCode !== hashCode) continue
     if (!room.take(bytes.length + BLOCK_OVERHEAD_BYTES)) break

@@ -45,6 +45,14 @@ function blocksIn(client: Puppet): number[] {
 }
 
 describe('what is answered', () => {
+  test('many small blocks come in several messages, so that both sides work at once', () => {
+    const blocks = testBlocks(limits.EXCHANGE_BLOCKS_PER_MESSAGE_MAX + 2, 40)
+    const { world, client } = createRig({ blocks })
+    client.say(wanting(cidsOf(blocks)))
+    world.run(10)
+    expect(client.received.map((message) => message.blocks.length)).toEqual([limits.EXCHANGE_BLOCKS_PER_MESSAGE_MAX, 2])
+  })
+
   test('a small block answers want-have, a larger one is told of, an absent one is denied only where that is asked for', () => {
     const small = testBlock({ number: 1, sizeBytes: limits.HAVE_ANSWERED_BY_BLOCK_BYTES_MAX })
     const large = testBlock({ number: 2, sizeBytes: limits.HAVE_ANSWERED_BY_BLOCK_BYTES_MAX + 1 })
