@@ -22,6 +22,8 @@ interface SecuredPair {
   readonly plain: MessageStream
   /** Below `plain`, where the sealed bytes pass. */
   readonly below: MessageStream
+  /** Below `lean`. */
+  readonly own: MessageStream
 }
 
 /** As much of TCP's socket as is looked at. */
@@ -55,7 +57,7 @@ async function securedPair(socket?: FakeSocket): Promise<SecuredPair> {
     leanNoise(noise())(await componentsOf()).secureInbound(one, options),
     noise()(await componentsOf()).secureOutbound(other, options),
   ])
-  return { lean: lean.connection, plain: plain.connection, below: other }
+  return { lean: lean.connection, plain: plain.connection, below: other, own: one }
 }
 
 /** One message, without its length. */
@@ -132,25 +134,30 @@ test('memory that Node.js cut a buffer out of is left to the others in it', asyn
   expect(read.buffer.detached).toBe(false)
 })
 
-test('what was sealed is free when the socket has it all, and not before', async () => {
+test('what was sealed is free when the system has it all, and not while it waits in the socket or before it', async () => {
   const socket = new FakeSocket()
-  socket.writableLength = 1
-  const { lean, plain, below } = await securedPair(socket)
+  const { lean, plain, below, own } = await securedPair(socket)
+  let waitingBytes = 0
+  Object.defineProperty(own, 'writeBufferLength', { get: () => waitingBytes })
   const pieces: Uint8Array[] = []
   below.addEventListener('message', ({ data }) => {
     for (const piece of data instanceof Uint8Array ? [data] : data) if (piece.length > 10_000) pieces.push(piece)
   })
   const bytes = Uint8Array.from(randomBytes(60_000))
-  const received = read(plain, 2 * bytes.length)
-  lean.send(bytes)
-  lean.send(bytes)
-  expect(Buffer.compare((await received).subarray(0, bytes.length), bytes)).toBe(0)
-  expect(pieces.map(({ length }) => length)).toEqual([60_000, 60_000])
+  const send = async (): Promise<number[]> => {
+    const received = read(plain, bytes.length)
+    lean.send(bytes)
+    expect(Buffer.compare(await received, bytes)).toBe(0)
+    return pieces.map(({ length }) => length)
+  }
+  await send()
+  socket.writableLength = 1
+  expect(await send()).toEqual([60_000, 60_000])
   socket.writableLength = 0
-  const last = read(plain, bytes.length)
-  lean.send(bytes)
-  expect(Buffer.compare(await last, bytes)).toBe(0)
-  expect(pieces.map(({ length }) => length)).toEqual([0, 0, 60_000])
+  waitingBytes = 1
+  expect(await send()).toEqual([60_000, 60_000, 60_000])
+  waitingBytes = 0
+  expect(await send()).toEqual([0, 0, 0, 60_000])
 })
 
 test('what is sent in one turn goes to the socket’s system at once, and no later', async () => {
