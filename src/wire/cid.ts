@@ -25,7 +25,6 @@ const VERSION_0_PREFIX_BYTES: Uint8Array = Uint8Array.of(0, CODEC_DAG_PB, HASH_S
 const DIGEST_BYTES_MAX = 128
 /** Every code of the multicodec table fits 32 bits, five groups of 7. */
 const CODE_BYTES_MAX = 5
-const NO_NUMBER = -1
 /** Of a text, its own prefix included: 160 bits are four codes. */
 const PREFIX_LETTERS_MAX = 33
 /** RFC 4648, section 6, in lower case; Multibase prefix `b`. */
@@ -129,7 +128,7 @@ function readPrefix(bytes: Uint8Array): ReadPrefix | Problem {
   const codecEnd = codeEnd(bytes, versionEnd)
   const hashEnd = codeEnd(bytes, codecEnd)
   const sizeBytes = codeEnd(bytes, hashEnd)
-  if (sizeBytes === NO_NUMBER) return { expected: 'a CID', got: `${bytes.length} bytes without its four first numbers` }
+  if (sizeBytes === Infinity) return { expected: 'a CID', got: `${bytes.length} bytes without its four first numbers` }
   const version = codeAt(bytes, 0, versionEnd)
   const codec = codeAt(bytes, versionEnd, codecEnd)
   const hashCode = codeAt(bytes, codecEnd, hashEnd)
@@ -144,15 +143,14 @@ function readPrefix(bytes: Uint8Array): ReadPrefix | Problem {
   return { prefix: { version, codec, hashCode, digestSizeBytes }, sizeBytes }
 }
 
-/** Behind the number at `offset`; `NO_NUMBER` when there is none, or not in its shortest form (unsigned-varint). */
+/** Behind the number at `offset`; Infinity when there is none, behind which is none either, or not in its shortest form (unsigned-varint). */
 function codeEnd(bytes: Uint8Array, offset: number): number {
-  if (offset === NO_NUMBER) return NO_NUMBER
   for (let end = offset + 1; end <= offset + CODE_BYTES_MAX; end++) {
     const byte = bytes[end - 1]
-    if (byte === undefined) return NO_NUMBER
-    if (byte < 0x80) return byte === 0 && end > offset + 1 ? NO_NUMBER : end
+    if (byte === undefined) break
+    if (byte < 0x80) return byte === 0 && end > offset + 1 ? Infinity : end
   }
-  return NO_NUMBER
+  return Infinity
 }
 
 function codeAt(bytes: Uint8Array, offset: number, end: number): number {

@@ -10,7 +10,6 @@ import {
 } from '../limits.ts'
 import { AbsentIndex } from './absent-index.ts'
 import { AwaitedBlocks } from './awaited-blocks.ts'
-import { prefixLetters } from './cid-text.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { BlocksFound, BlocksLoaded, BlocksStored } from './exchange-event.ts'
 import type { IncomingExchange, WantEntry } from './exchange-message.ts'
@@ -36,8 +35,6 @@ export class BlockServer {
   readonly #pool: LedgerPool = { usedCount: 0 }
   readonly #awaited = new AwaitedBlocks<LedgerEntry>()
   readonly #absentees: AbsentIndex<Ledger<ExchangePeer>>
-  /** How the texts of all header CIDs begin. */
-  #headerLetters: string | undefined
   /** Under way; two a peer. */
   readonly #reads = new Map<LoadId, Read>()
 
@@ -101,13 +98,8 @@ export class BlockServer {
 
   /** A header that was never synced may still be in the store, imported with its block. */
   #isInTree(cid: Cid): boolean {
-    const { content, tree } = this.#context
-    if (content === undefined) return false
-    this.#headerLetters ??= prefixLetters(content.headerCid(tree.tip.root))
-    // Cheaper than to read the whole CID, and nearly all are none.
-    if (!cid.startsWith(this.#headerLetters)) return false
-    const root = content.headerRootOf(cid)
-    return root !== undefined && tree.has(root)
+    const root = this.#context.content?.headerRootOf(cid)
+    return root !== undefined && this.#context.tree.has(root)
   }
 
   /** Headers and what may not be served are settled at once; the rest waits for the next look-up. */

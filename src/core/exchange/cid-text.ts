@@ -41,12 +41,6 @@ export function prefixOf(cid: Cid): CidPrefix | undefined {
   return { version, codec, hashCode, digestSizeBytes }
 }
 
-/** How all CIDs of this one's prefix begin: the letters before those that the digest has a part in. */
-export function prefixLetters(cid: Cid): string {
-  const digestSizeBytes = prefixOf(cid)?.digestSizeBytes ?? 0
-  return cid.startsWith('b') ? cid.slice(0, cid.length - Math.ceil((digestSizeBytes * 8) / 5)) : ''
-}
-
 /** Blocks of two hash functions never go in one message: receivers drop what follows a hash that they do not know. */
 export function hashCodeOf(cid: Cid): number | undefined {
   return prefixOf(cid)?.hashCode

@@ -20,15 +20,15 @@ const RECORDS_MIN = 16
 const key = new Int32Array(CID_WORDS)
 
 /**
- * Wants of one peer, in the order they came, at 48 bytes and two slots or more each: a quarter of what an object with its
- * text and its places in maps takes. Bounded by the ledger. A CID of more letters than 60 has no place here.
+ * Wants of one peer, in the order they came, at 48 to 60 bytes and two slots or three each: a fifth of what an object with
+ * its text and its places in maps takes. Bounded by the ledger. A CID of more letters than 60 has no place here.
  */
 export class PackedWants<Owner> {
   readonly #index: AbsentIndex<Owner>
   readonly #number: number
   #records = new Int32Array(0)
-  /** Open addressing; a power of two, twice the records or more. */
-  #slots = new Int32Array(0)
+  /** Open addressing; a power of two, half as many again as the records or more. LEDGER_WANTS_MAX fits 16 bits. */
+  #slots = new Uint16Array(0)
   #recordCount = 0
   #size = 0
   /** Before it all were taken. */
@@ -74,8 +74,7 @@ export class PackedWants<Owner> {
     this.#records[record * RECORD_WORDS + FLAGS] = 0
     this.#index.delete(this.#index.hash(key, 0), this.#number)
     this.#size -= 1
-    if (this.#size === 0) this.#forgetAll()
-    else if (this.#isTooFew(this.#records.length / RECORD_WORDS)) this.#rebuild()
+    if (this.#isSpare) this.#rebuild()
     const want = (flags & IS_BLOCK) === 0 ? 'have' : 'block'
     return { cid, priority, want, sendDontHave: (flags & SENDS_DONT_HAVE) !== 0 }
   }
@@ -99,12 +98,9 @@ export class PackedWants<Owner> {
     this.#index.leave(this.#number)
   }
 
-  #forgetAll(): void {
-    free(this.#records, this.#slots)
-    this.#records = new Int32Array(0)
-    this.#slots = new Int32Array(0)
-    this.#recordCount = 0
-    this.#first = 0
+  /** Whoever once wanted many keeps no memory for them. */
+  get #isSpare(): boolean {
+    return this.#records.length > 8 * RECORD_WORDS * Math.max(RECORDS_MIN, this.#size)
   }
 
   /** Leaves the CID in `key`. */
@@ -137,42 +133,29 @@ export class PackedWants<Owner> {
     this.#slots[slot] = record + FIRST
   }
 
-  /** Without those that were taken: in the memory that it has, where they leave room enough. */
+  /**
+   * Without those that were taken: in the memory that it has where they leave room enough, else in one with room for a quarter
+   * more. So a third of the slots stay free, or more.
+   */
   #rebuild(): void {
     const [old, oldSlots] = [this.#records, this.#slots]
-    const isNew = !this.#fits(old.length / RECORD_WORDS)
-    if (isNew) this.#allocate(Math.max(RECORDS_MIN, Math.ceil(this.#size * 1.5)))
-    else oldSlots.fill(0)
+    const isNew = this.#isSpare || old.length <= 1.1 * RECORD_WORDS * this.#size
+    if (isNew) {
+      const capacity = Math.max(RECORDS_MIN, Math.ceil(this.#size * 1.25))
+      this.#records = new Int32Array(capacity * RECORD_WORDS)
+      this.#slots = new Uint16Array(2 ** Math.ceil(Math.log2(1.5 * capacity)))
+    } else oldSlots.fill(0)
     let count = 0
     for (let at = this.#first * RECORD_WORDS; at < this.#recordCount * RECORD_WORDS; at += RECORD_WORDS) {
       if (((old[at + FLAGS] ?? 0) & LETTERS) === 0) continue
-      for (let word = 0; word < RECORD_WORDS; word += 1)
-        this.#records[count * RECORD_WORDS + word] = old[at + word] ?? 0
-      this.#place(count, this.#index.hash(this.#records, count * RECORD_WORDS))
+      const to = count * RECORD_WORDS
+      for (let word = 0; word < RECORD_WORDS; word += 1) this.#records[to + word] = old[at + word] ?? 0
+      this.#place(count, this.#index.hash(this.#records, to))
       count += 1
     }
     this.#recordCount = count
     this.#first = 0
-    if (isNew) free(old, oldSlots)
+    // At once: what waits for the collector would be more than what is in use.
+    if (isNew) for (const { buffer } of [old, oldSlots]) buffer.transfer(0)
   }
-
-  #fits(capacity: number): boolean {
-    return 1.25 * this.#size < capacity && !this.#isTooFew(capacity)
-  }
-
-  /** Whoever once wanted many keeps no memory for them. */
-  #isTooFew(capacity: number): boolean {
-    return 8 * Math.max(RECORDS_MIN, this.#size) < capacity
-  }
-
-  /** Half of the slots stay free, or more. */
-  #allocate(capacity: number): void {
-    this.#records = new Int32Array(capacity * RECORD_WORDS)
-    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * capacity)))
-  }
-}
-
-/** At once: where peers come and go with thousands of wants, what waits for the collector is more than what is in use. */
-function free(...arrays: readonly Int32Array<ArrayBuffer>[]): void {
-  for (const { buffer } of arrays) buffer.transfer(0)
 }
