@@ -1,3 +1,4 @@
+import { HEX_OF_BYTE, hexByteAt } from '../core/hex-byte.ts'
 import { toRoot, type Root } from '../core/ids.ts'
 import type { ClaimedHead } from '../core/message.ts'
 import { ProtobufFields, ProtobufWriter } from './protobuf.ts'
@@ -10,14 +11,12 @@ const WORK_BYTES_MAX = 32
 const HEIGHT_MAX = 0xffff_ffff
 const CLAIMED_HEAD_BYTES_MAX = 256
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
 /** 32 bytes each, one after another, in display order: the hex digits as they are read. */
 export function encodeRoots(roots: readonly Root[]): Uint8Array {
   const bytes = new Uint8Array(roots.length * ROOT_BYTES)
   roots.forEach((root, index) => {
     for (let byte = 0; byte < ROOT_BYTES; byte++) {
-      bytes[index * ROOT_BYTES + byte] = Number.parseInt(root.slice(byte * 2, byte * 2 + 2), 16)
+      bytes[index * ROOT_BYTES + byte] = hexByteAt(root, byte * 2)
     }
   })
   return bytes
@@ -28,7 +27,7 @@ export function decodeRoots(bytes: Uint8Array, name: string): Root[] {
   const roots: Root[] = []
   for (let offset = 0; offset < bytes.length; offset += ROOT_BYTES) {
     let text = ''
-    for (let byte = offset; byte < offset + ROOT_BYTES; byte++) text += HEX[bytes[byte] ?? 0] ?? ''
+    for (let byte = offset; byte < offset + ROOT_BYTES; byte++) text += HEX_OF_BYTE[bytes[byte] ?? 0] ?? ''
     roots.push(toRoot(text))
   }
   return roots
@@ -80,6 +79,6 @@ export function encodeText(text: string, charactersMax: number): Uint8Array {
 
 export function decodeText(bytes: Uint8Array, name: string): string {
   const odd = bytes.find((byte) => byte < 0x20 || byte > 0x7e)
-  if (odd !== undefined) throw undecodable(`${name} in printable ASCII`, `byte 0x${HEX[odd] ?? ''}`)
+  if (odd !== undefined) throw undecodable(`${name} in printable ASCII`, `byte 0x${HEX_OF_BYTE[odd] ?? ''}`)
   return String.fromCharCode(...bytes)
 }

@@ -1,3 +1,4 @@
+import { freeBytes } from '../core/free-bytes.ts'
 import { decodeVarint, encodeVarint } from './varint.ts'
 import { undecodable, WireError } from './wire-error.ts'
 
@@ -7,8 +8,6 @@ const NO_BYTES = new Uint8Array(0)
 
 /** One that is read, one that is decoded, and those that wait in between. */
 const POOLED_COUNT_MAX = 4
-/** Less memory than this is not worth the call that frees it. */
-const FREED_BYTES_MIN: number = 8 * 1024
 
 /**
  * Memory for long payloads, used again for later ones: new memory would be taken from the system and cleared each time. At most
@@ -30,9 +29,10 @@ export class PayloadPool {
   }
 
   /** Of a payload that was taken here: nobody looks at it, or at views of it, any more. */
-  giveBack({ buffer }: Uint8Array): void {
+  giveBack(payload: Uint8Array): void {
+    const { buffer } = payload
     if (buffer.byteLength === this.#pooledBytes && this.#free.length < POOLED_COUNT_MAX) this.#free.push(buffer)
-    else if (buffer instanceof ArrayBuffer && buffer.byteLength >= FREED_BYTES_MIN) buffer.transfer(0)
+    else freeBytes(payload)
   }
 }
 

@@ -24,6 +24,7 @@ import {
   rootToBytes,
   TIME_OFFSET,
 } from './header.ts'
+import { headerRange } from './header-range.ts'
 import { HeaderRows } from './header-rows.ts'
 import { HeaderRules, type RuleBreach } from './header-rules.ts'
 import { HeaderWindow } from './header-window.ts'
@@ -170,12 +171,8 @@ export class BitcoinHeaderTree implements HeaderTree {
   range({ fromHeight, count }: { readonly fromHeight: number; readonly count: number }): Uint8Array {
     const first = Math.max(fromHeight, 0)
     const lastHeight = first < this.#best.baseHeight ? this.#best.lowTipHeight : this.#best.tipHeight
-    const end = Math.min(first + count, lastHeight + 1)
-    const bytes = new Uint8Array(Math.max(end - first, 0) * HEADER_SIZE_BYTES)
-    for (let height = first; height < end; height += 1) {
-      this.#rows.copy(this.#best.rowAt(height), bytes, (height - first) * HEADER_SIZE_BYTES)
-    }
-    return bytes
+    const endHeight = Math.min(first + count, lastHeight + 1)
+    return headerRange({ best: this.#best, rows: this.#rows, fromHeight: first, endHeight })
   }
 
   inspect(headers: Uint8Array): BatchInspection {

@@ -122,10 +122,15 @@ export class HeaderRows {
     return (row & CHUNK_MASK) * HEADER_SIZE_BYTES
   }
 
-  /** Copies the row's header to `target` at `offset`. */
-  copy(row: number, target: Uint8Array, offset: number): void {
-    const start = this.byteOffset(row)
-    target.set(this.bytes(row).subarray(start, start + HEADER_SIZE_BYTES), offset)
+  /** Copies the headers of so many rows, one behind another, to `target` at `offset`. */
+  copy(row: number, target: Uint8Array, offset: number, count = 1): void {
+    for (let done = 0; done < count;) {
+      const part = Math.min(count - done, CHUNK_ROWS - ((row + done) & CHUNK_MASK))
+      const start = this.byteOffset(row + done)
+      const headers = this.bytes(row + done).subarray(start, start + part * HEADER_SIZE_BYTES)
+      target.set(headers, offset + done * HEADER_SIZE_BYTES)
+      done += part
+    }
   }
 
   #limb(row: number, limb: number): number {

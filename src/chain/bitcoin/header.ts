@@ -1,4 +1,5 @@
 /** The 80 bytes of a Bitcoin header, and roots in their two spellings: 32 bytes as hashed, hex reversed as shown. */
+import { HEX_OF_BYTE, hexByteAt } from '../../core/hex-byte.ts'
 import { toRoot } from '../../core/ids.ts'
 import type { Root } from '../../core/ids.ts'
 
@@ -67,8 +68,6 @@ export function writeHeader(fields: HeaderFields): Uint8Array {
   return bytes
 }
 
-const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
 /** The 32 bytes from `offset`, last byte first, in hex: the way that Bitcoin shows hashes. */
 export function readRoot(bytes: Uint8Array, offset: number): Root {
   let hex = ''
@@ -80,7 +79,7 @@ export function readRoot(bytes: Uint8Array, offset: number): Root {
 export function rootToBytes(root: Root): Uint8Array {
   const bytes = new Uint8Array(ROOT_SIZE_BYTES)
   for (let index = 0; index < ROOT_SIZE_BYTES; index += 1) {
-    bytes[ROOT_SIZE_BYTES - 1 - index] = Number.parseInt(root.slice(2 * index, 2 * index + 2), 16)
+    bytes[ROOT_SIZE_BYTES - 1 - index] = hexByteAt(root, 2 * index)
   }
   return bytes
 }

@@ -1,42 +1,22 @@
+import { HEX_OF_BYTE, hexByteAt } from '../../core/hex-byte.ts'
 import { contentError } from './content-failure.ts'
 
-/** Joined at a time, so that 4 MB do not become 4 million pieces of text; below what a call may have of arguments. */
+/** Joined at a time, so that 4 MB do not become 4 million pieces of text. */
 const CHUNK_SIZE_BYTES = 4_096
 
 /** Lower-case, in the order of the bytes. */
 export function toHex(bytes: Uint8Array): string {
   let text = ''
-  const codes = new Uint8Array(2 * Math.min(bytes.length, CHUNK_SIZE_BYTES))
   for (let start = 0; start < bytes.length; start += CHUNK_SIZE_BYTES) {
-    const chunk = bytes.subarray(start, start + CHUNK_SIZE_BYTES)
-    chunk.forEach((byte, index) => {
-      codes[2 * index] = codeOf(byte >>> 4)
-      codes[2 * index + 1] = codeOf(byte & 15)
-    })
-    text += String.fromCharCode(...codes.subarray(0, 2 * chunk.length))
+    text += Array.from(bytes.subarray(start, start + CHUNK_SIZE_BYTES), (byte) => HEX_OF_BYTE[byte]).join('')
   }
   return text
 }
 
 /** Throws `ContentError` for anything but lower-case hex of whole bytes. */
 export function fromHex(text: unknown): Uint8Array {
-  if (typeof text !== 'string' || text.length % 2 !== 0) throw notHex(text)
-  const bytes = new Uint8Array(text.length / 2)
-  for (let index = 0; index < text.length; index += 1) {
-    const digit = digitOf(text.charCodeAt(index))
-    if (digit === undefined) throw notHex(text)
-    bytes[index >>> 1] = ((bytes[index >>> 1] ?? 0) << 4) | digit
-  }
-  return bytes
-}
-
-function codeOf(digit: number): number {
-  return digit < 10 ? 0x30 + digit : 0x61 + digit - 10
-}
-
-function digitOf(code: number): number | undefined {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30
-  return code >= 0x61 && code <= 0x66 ? code - 0x61 + 10 : undefined
+  if (typeof text !== 'string' || text.length % 2 !== 0 || !/^[\da-f]*$/.test(text)) throw notHex(text)
+  return Uint8Array.from({ length: text.length / 2 }, (_, index) => hexByteAt(text, 2 * index))
 }
 
 function notHex(value: unknown): Error {

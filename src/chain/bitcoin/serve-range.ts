@@ -11,7 +11,8 @@ export function findRange(query: {
   readonly tipHeight: number
 }): { readonly fromHeight: number; readonly count: number; readonly hasMore: boolean } {
   const { locator, stop, countMax, skip = 0, heightOf, tipHeight } = query
-  const joinHeight = locator.map((root) => heightOf(root)).find((height) => height !== undefined) ?? 0
+  const joined = locator.find((root) => heightOf(root) !== undefined)
+  const joinHeight = (joined && heightOf(joined)) ?? 0
   const stopHeight = stop === undefined ? undefined : heightOf(stop)
   // A stop that is not ahead on the best chain stops nothing, as in Bitcoin Core net_processing.cpp, GETHEADERS.
   const lastHeight = stopHeight !== undefined && stopHeight > joinHeight ? stopHeight : tipHeight

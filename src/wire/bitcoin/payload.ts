@@ -1,13 +1,13 @@
+import { HEX_OF_BYTE, hexByteAt } from '../../core/hex-byte.ts'
 import { toRoot, type Root } from '../../core/ids.ts'
 import { undecodable } from '../wire-error.ts'
 
 const ROOT_BYTES = 32
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /** 32 bytes as hashed from `offset`, as Bitcoin shows them: last byte first, in hex. */
 export function readRoot(bytes: Uint8Array, offset: number): Root {
   let text = ''
-  for (let index = offset + ROOT_BYTES - 1; index >= offset; index -= 1) text += HEX[bytes[index] ?? 0] ?? ''
+  for (let index = offset + ROOT_BYTES - 1; index >= offset; index -= 1) text += HEX_OF_BYTE[bytes[index] ?? 0] ?? ''
   return toRoot(text)
 }
 
@@ -121,9 +121,7 @@ export class PayloadWriter {
   }
 
   root(root: Root): this {
-    for (let digit = root.length - 2; digit >= 0; digit -= 2) {
-      this.#bytes.push(Number.parseInt(root.slice(digit, digit + 2), 16))
-    }
+    for (let digit = root.length - 2; digit >= 0; digit -= 2) this.#bytes.push(hexByteAt(root, digit))
     return this
   }
 
