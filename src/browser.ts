@@ -53,7 +53,8 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   const { peers, maxPeers = MAX_PEERS } = options
   const log = guarded(options.logger ?? silentLog)
   const chain = await withCheckpoints(options.chain, log)
-  const { debugCore } = options.debug === true ? await import('./driver/debugging.ts') : {}
+  const isWatched = options.debug === true || options.record !== undefined
+  const debugCore = isWatched ? (await import('./driver/debugging.ts')).watchedCore(options) : undefined
   // `checkOptions` let no other name pass.
   const transports = (options.transports as readonly BrowserTransportName[] | undefined) ?? BROWSER_TRANSPORTS
   // First, as a host that is not started holds nothing, and an open store does.
@@ -91,7 +92,6 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
     yieldTurn: createYield(),
     log,
     addressProblem,
-    record: options.record,
     debugCore,
     onStopped: async () => listeners.abort(),
   })

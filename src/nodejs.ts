@@ -261,7 +261,8 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
   const chain = await withCheckpoints(bitcoinSide?.chain ?? options.chain, log)
   try {
     const libp2p = await loadLibp2p()
-    const { debugCore } = options.debug ? await import('./driver/debugging.ts') : {}
+    const isWatched = options.debug || options.record !== undefined
+    const debugCore = isWatched ? (await import('./driver/debugging.ts')).watchedCore(options) : undefined
     const key = await folder?.readOrCreateKey(libp2p.createPrivateKey)
     const host = await options.makeHost(libp2p, key && libp2p.readPrivateKey(key))
     const lightNode = new RunningLightNode({
@@ -280,7 +281,6 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
       yieldTurn: (callback) => setImmediate(callback),
       log,
       addressProblem: bitcoinSide === undefined ? addressProblem : bitcoinSide.addressProblem,
-      record: options.record,
       debugCore,
       onStopped: async () => {
         await bitcoinSide?.close()

@@ -3,13 +3,30 @@ import { InvariantError } from '../core/checker/invariant-error.ts'
 import type { Chain } from '../core/chain.ts'
 import type { CoreOptions, LightNodeCore } from '../core/core.ts'
 import type { Effect } from '../core/effect.ts'
-import type { Log } from './log.ts'
+import { guarded, type Log } from './log.ts'
+import { recordCore } from './recording.ts'
+import { VERSION } from './version.ts'
 
 export interface DebuggedCore {
   readonly core: LightNodeCore
   readonly chain: Chain
   readonly coreOptions: Omit<CoreOptions, 'chain'>
   readonly log: Log
+}
+
+/** What these options put around a core, each where it is asked for: the checker, then the recorder, which takes every line. */
+export function watchedCore(options: {
+  readonly debug?: boolean | undefined
+  readonly record?: ((line: string) => void) | undefined
+}): (parts: DebuggedCore) => LightNodeCore {
+  const { debug, record } = options
+  return (parts) => {
+    const core = debug === true ? debugCore(parts) : parts.core
+    if (record === undefined) return core
+    const { id, minimumChainWork } = parts.chain
+    const made = { version: VERSION, chain: id, minimumChainWork, options: parts.coreOptions }
+    return recordCore({ core, head: { rushlightRecording: 1, ...made }, write: guarded(record) })
+  }
 }
 
 /**

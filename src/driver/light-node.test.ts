@@ -11,7 +11,7 @@ import { createMemoryStore } from '../store/memory.ts'
 import type { HeaderStore } from '../store/store.ts'
 import { StoreError } from '../store/store.ts'
 import { FakeHost, HEADER_BYTES, settled, VirtualClock } from '../../test/driver-parts.ts'
-import { debugCore } from './debugging.ts'
+import { debugCore, watchedCore } from './debugging.ts'
 import type { LightNodeParts } from './light-node.ts'
 import { RunningLightNode } from './light-node.ts'
 import { blockParts } from '../../test/block-parts.ts'
@@ -312,9 +312,11 @@ test('a recorder that throws is told to the platform, and the loop goes on', asy
   process.on('uncaughtException', (error) => mistakes.push(error))
   const mistake = new Error('a mistake of the app')
   const rig = createRig({
-    record: () => {
-      throw mistake
-    },
+    debugCore: watchedCore({
+      record: () => {
+        throw mistake
+      },
+    }),
   })
   await rig.lightNode.start()
   await run(rig.clock)

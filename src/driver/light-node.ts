@@ -1,5 +1,5 @@
 import type { Chain, Head, HeaderRecord, HeaderTree } from '../core/chain.ts'
-import type { CoreOptions, CoreView, LightNodeCore } from '../core/core.ts'
+import type { CoreView, LightNodeCore } from '../core/core.ts'
 import type { TransactionProof, VerifiedTransaction } from '../core/content.ts'
 import type { AppEffect, ConnectSettled, HeadersSettled } from '../core/effect.ts'
 import type { CidPrefix } from '../core/exchange/exchange-message.ts'
@@ -28,10 +28,8 @@ import type { DebuggedCore } from './debugging.ts'
 import { Driver } from './driver.ts'
 import { HeadStream } from './head-stream.ts'
 import type { Log } from './log.ts'
-import { guarded } from './log.ts'
-import { recordCore } from './recording.ts'
 import { Snapshots } from './snapshots.ts'
-import { AGENT, VERSION } from './version.ts'
+import { AGENT } from './version.ts'
 import { Wants } from './wants.ts'
 import type { WholeBlocks, WholeBlocksOptions } from './whole-blocks.ts'
 
@@ -56,9 +54,7 @@ export interface LightNodeParts {
   readonly log: Log
   /** Undefined when the text can be tried; else one line. */
   readonly addressProblem: (address: string) => string | undefined
-  /** Takes every line of a recording. */
-  readonly record?: ((line: string) => void) | undefined
-  /** Wraps the core in the checker: a debug build. */
+  /** Puts a checker or a recorder around the core: see `debugging.ts`. */
   readonly debugCore?: ((parts: DebuggedCore) => LightNodeCore) | undefined
   /** Called once `stop` has ended all else. */
   readonly onStopped?: () => Promise<void>
@@ -104,15 +100,13 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     this.#lastVerifiedMs = clock.now().monotonicMs
     const coreOptions = { ownPeer: host.peerId, agent: AGENT, peers, maxPeers, seed, isAuthority }
     const ownCore = createLightNodeCore({ chain, cidOf: parts.cidOf, ...coreOptions })
-    const core =
+    this.#core =
       parts.debugCore?.({
         core: ownCore,
         chain,
         coreOptions: { ...coreOptions, cidOf: parts.cidOf },
         log: parts.log,
       }) ?? ownCore
-    this.#core =
-      parts.record === undefined ? core : recorded({ core, chain, coreOptions, write: guarded(parts.record) })
     const wholeBlocks = this.#wholeBlocks((write) => blocks.put(write))
     const blocks = new BlockRunner({
       store: parts.blockStore,
@@ -440,18 +434,6 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
     if (storedHeaderCount > head.height) this.#writeProblem = undefined
     return { kind: store.kind, reason: this.#writeProblem ?? this.#storeReason, sizeBytes: store.sizeBytes }
   }
-}
-
-function recorded(args: {
-  core: LightNodeCore
-  chain: Chain
-  coreOptions: Omit<CoreOptions, 'chain'>
-  write: (line: string) => void
-}): LightNodeCore {
-  const { core, chain, coreOptions, write } = args
-  const { id, minimumChainWork } = chain
-  const head = { rushlightRecording: 1, version: VERSION, chain: id, minimumChainWork, options: coreOptions } as const
-  return recordCore({ core, head, write })
 }
 
 export function stoppedError(): LightNodeError {

@@ -1,3 +1,4 @@
+import { HEX_OF_BYTE, hexByteAt } from '../core/hex-byte.ts'
 import type { CoreOptions, LightNodeCore } from '../core/core.ts'
 import type { Event } from '../core/event.ts'
 import type { Instant } from '../core/instant.ts'
@@ -67,13 +68,11 @@ export function recordCore(args: {
 }
 
 function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return Array.from(bytes, (byte) => HEX_OF_BYTE[byte]).join('')
 }
 
 function fromHex(hex: string): Uint8Array {
   const bytes = new Uint8Array(hex.length / 2)
-  for (let index = 0; index < bytes.length; index += 1) {
-    bytes[index] = Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16)
-  }
+  for (let index = 0; index < bytes.length; index += 1) bytes[index] = hexByteAt(hex, 2 * index)
   return bytes
 }
