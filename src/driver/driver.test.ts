@@ -66,6 +66,18 @@ test('a write that failed comes back as an event', async () => {
   expect(failed).toEqual({ type: 'persist-failed', sequence: 1, reason: 'write-failed', detail: 'the disk is gone' })
 })
 
+test('the memory of headers is free once they are written, and not before', async () => {
+  const { clock, core, held, driver } = await startDriverRig()
+  const effect = { ...persist(1), append: new Uint8Array(80 * 2_000) }
+  core.answer = (event) => (event.type === 'network-online' ? [effect] : [])
+  driver.post(ONLINE)
+  clock.runTurns()
+  expect(effect.append.length).toBe(80 * 2_000)
+  await held.finish()
+  clock.runTurns()
+  expect(effect.append.length).toBe(0)
+})
+
 test('an app that stops in the middle of an effect hears the rest of them first, in order', async () => {
   const rig = await startDriverRig()
   const { clock, core, driver, told, host } = rig

@@ -1,5 +1,6 @@
 import type { HeaderStoreEffect } from '../core/effect.ts'
 import type { StoredPart, StoreEvent } from '../core/event.ts'
+import { freeBytes } from '../core/free-bytes.ts'
 import type { HeaderStore, OpenedStore } from '../store/store.ts'
 import { StoreError } from '../store/store.ts'
 
@@ -92,6 +93,7 @@ export class StoreRunner {
       const effects = this.#waiting.splice(0, otherIndex === -1 ? Infinity : otherIndex)
       try {
         await this.#store.write(effects)
+        for (const { append } of effects) freeBytes(append)
         this.#post({ type: 'persisted', sequence: sequence + effects.length - 1 })
       } catch (error) {
         const lost = [...effects, ...this.#waiting.splice(0)]

@@ -1,7 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 import { encodeFrame, FrameReader, type PayloadPool } from '../wire/frame.ts'
 import { WireError } from '../wire/wire-error.ts'
-import { freeSpent } from './spent-bytes.ts'
+import { freeSpent, handOver } from './spent-bytes.ts'
 
 /** Answers that wait in one stream: eight full batches of headers, with room to spare. */
 export const STREAM_QUEUE_BYTES_MAX: number = 2 * 1024 * 1024
@@ -94,6 +94,7 @@ export class FrameStream {
   send(payload: Uint8Array): void {
     if (this.#end !== undefined) return
     const frame = encodeFrame(payload)
+    handOver(frame)
     this.#queue.push(frame)
     this.#queuedBytes += frame.length
     this.bytesOut += frame.length

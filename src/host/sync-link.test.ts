@@ -178,3 +178,25 @@ test('headers that were asked ahead are asked for anew when their stream breaks,
   await ask(6)
   expect(asked()).toEqual([5, 6])
 })
+
+test('the memory of headers is free once they are encoded, and the answer holds all of them', async () => {
+  const link = new SyncLink({
+    connection: {} as Connection,
+    id: toConnectionId('a'),
+    headerSizeBytes: 80,
+    post: () => {},
+    offer: () => Promise.resolve(),
+  })
+  const stream = new FakeStream()
+  link.accept(stream as unknown as Stream)
+  const request = toRequestId(1)
+  const getHeaders = { type: 'get-headers', request, locator: [], stop: undefined, countMax: 2_000 } as const
+  stream.receive(encodeFrame(encodeSyncMessage(getHeaders)))
+  await settled()
+  const headers = new Uint8Array(2_000 * 80).fill(7)
+  const head = { height: 2_000, root: toRoot('00'.repeat(32)), work: 1n }
+  const expected = encodeFrame(encodeSyncMessage({ type: 'headers', request, headers, hasMore: true, head }))
+  link.send({ type: 'headers', request, headers, hasMore: true, head })
+  expect(stream.sent).toEqual([expected])
+  expect(headers.length).toBe(0)
+})

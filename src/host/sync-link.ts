@@ -1,5 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { MessageReceived, PeerMisbehaved, SyncStreamFailed } from '../core/event.ts'
+import { freeBytes } from '../core/free-bytes.ts'
 import type { ConnectionId, RequestId, Root } from '../core/ids.ts'
 import type { PeerRecord, SyncMessage } from '../core/message.ts'
 import { decodeSyncMessage, encodeSyncMessage, syncMessageBytesMax, type SealedMessage } from '../wire/sync-message.ts'
@@ -159,7 +160,10 @@ export class SyncLink {
     const inbound = this.#inbound
     // The stream that asked is gone: the answer has nowhere to go, and would be unasked on another.
     if (inbound === undefined || !inbound.unanswered.delete(message.request)) return
-    inbound.frames.send(encodeSyncMessage(message))
+    const payload = encodeSyncMessage(message)
+    inbound.frames.send(payload)
+    freeBytes(payload)
+    if (message.type === 'headers') freeBytes(message.headers)
     inbound.wake?.()
   }
 

@@ -3,6 +3,8 @@ import { AbstractMultiaddrConnection, AbstractStream, AbstractStreamMuxer, type 
 import type { MultiaddrConnection, StreamMuxerFactory } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import { joinPieces } from './join-pieces.ts'
+import { freeSpent, handOver } from './spent-bytes.ts'
 
 /** What a tab's WebTransport and the addon for Node.js have in common. */
 export interface RawSession {
@@ -49,10 +51,9 @@ export class SessionStream extends AbstractStream {
   }
 
   sendData(data: Uint8ArrayList): SendResult {
-    const bytes = data.subarray()
-    this.#waitingBytes += bytes.length
-    this.#written = this.#written.then(() => this.#write(bytes))
-    return { sentBytes: bytes.length, canSendMore: this.#waitingBytes < WAITING_BYTES_MAX }
+    this.#waitingBytes += data.byteLength
+    for (const bytes of joinPieces(data)) this.#written = this.#written.then(() => this.#write(bytes))
+    return { sentBytes: data.byteLength, canSendMore: this.#waitingBytes < WAITING_BYTES_MAX }
   }
 
   sendReset(): void {
@@ -82,6 +83,7 @@ export class SessionStream extends AbstractStream {
       this.onRemoteCloseRead()
     }
     this.#waitingBytes -= bytes.length
+    freeSpent(bytes)
     if (this.#waitingBytes < WAITING_BYTES_MAX && this.writableNeedsDrain) this.safeDispatchEvent('drain')
   }
 
@@ -92,6 +94,7 @@ export class SessionStream extends AbstractStream {
       while (this.readStatus === 'readable') {
         const bytes = await this.#raw.read()
         if (bytes === undefined) return this.onRemoteCloseWrite()
+        handOver(bytes)
         this.onData(bytes)
       }
     } catch {

@@ -1,4 +1,5 @@
 /** Headers in IndexedDB: the records, and the transactions on them. Who may write is decided in `indexeddb.ts`. */
+import { freeBytes } from '../core/free-bytes.ts'
 import { joinBytes } from '../core/join-bytes.ts'
 import { toCommit } from './commit.ts'
 import { abortTransaction, commitOf, openDatabase, resultOf } from './database.ts'
@@ -117,8 +118,11 @@ export async function writeHeaders(args: {
     for (let at = 0; at < bytes.length; at += chunkSizeBytes, index += 1) {
       // A copy: a view would be stored with the whole buffer behind it. One after the other: a put takes a millisecond or
       // more of the main thread, and eight at once would be one long task.
-      await resultOf(chunks.put(bytes.slice(at, at + chunkSizeBytes), keyOf(index, isUpper)))
+      const chunk = bytes.slice(at, at + chunkSizeBytes)
+      await resultOf(chunks.put(chunk, keyOf(index, isUpper)))
+      freeBytes(chunk)
     }
+    freeBytes(bytes)
     const requests: Promise<unknown>[] = [committed]
     // Where nothing was stored by the state, chunks that are there follow another checkpoint.
     if (index < chunkCount(headerCount) || headerCount === 0)
