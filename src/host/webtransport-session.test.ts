@@ -1,0 +1,42 @@
+import type { Logger } from '@libp2p/interface'
+import { expect, test } from 'vitest'
+import { handOver } from './spent-bytes.ts'
+import { SessionStream, type RawStream } from './webtransport-session.ts'
+
+const LOGGER: Logger = Object.assign(() => {}, {
+  error: () => {},
+  trace: () => {},
+  enabled: false,
+  newScope: () => LOGGER,
+})
+
+test('what was written makes room for more, its memory freed or not', async () => {
+  const pieceBytes = 100_000
+  let writtenBytes = 0
+  const stream = new SessionStream({
+    raw: rawStream((bytes) => (writtenBytes += bytes.length)),
+    id: '1',
+    direction: 'outbound',
+    log: LOGGER,
+  })
+  const pieces = Array.from({ length: 10 }, () => new Uint8Array(pieceBytes))
+  for (const piece of pieces.slice(1)) handOver(piece)
+  for (const piece of pieces) if (!stream.send(piece)) await stream.onDrain()
+  await stream.close()
+  expect(writtenBytes).toBe(10 * pieceBytes)
+  // The first was not handed over: it is its maker's.
+  expect(pieces.map(({ length }) => length)).toEqual([pieceBytes, ...Array<number>(9).fill(0)])
+})
+
+function rawStream(write: (bytes: Uint8Array) => void): RawStream {
+  return {
+    read: () => Promise.resolve(undefined),
+    write: async (bytes) => {
+      await Promise.resolve()
+      write(bytes)
+    },
+    finish: () => Promise.resolve(),
+    reset: () => {},
+    stopReading: () => {},
+  }
+}
