@@ -30,12 +30,18 @@ export function isUsual(address: string): boolean {
   return USUAL.test(address)
 }
 
-/** All roads that this multiaddr needs are there: a relayed one leads to its relay first, and by a relay alone go only signals. */
-export function canDial(address: string, roads: readonly Road[]): boolean {
+/** Where a multiaddr stands among these roads; -1 where one that it needs is missing: by a relay alone go only signals. */
+export function rankOf(address: string, roads: readonly Road[]): number {
   const [first = '', relayed] = address.split('/p2p-circuit')
   const parts = first.split('/')
   const last = (['webtransport', 'webrtc-direct', 'wss', 'ws', 'tcp'] as const).find((name) => parts.includes(name))
   const road = last === 'ws' && parts.includes('tls') ? 'wss' : last
-  if (road === undefined || !roads.includes(road)) return false
-  return relayed === undefined || (relayed.startsWith('/webrtc') && roads.includes('webrtc'))
+  const rank = road === undefined ? -1 : roads.indexOf(road)
+  if (relayed === undefined || rank === -1) return rank
+  return relayed.startsWith('/webrtc') ? roads.indexOf('webrtc') : -1
+}
+
+/** All roads that it needs are there. */
+export function canDial(address: string, roads: readonly Road[]): boolean {
+  return rankOf(address, roads) !== -1
 }

@@ -1,10 +1,11 @@
 /** In a file of their own, because options are checked before the host and its transports are loaded. */
 export type NodejsTransportName = 'tcp' | 'websockets' | 'webrtc-direct' | 'webtransport' | 'webrtc'
 
+/** What is tried first comes first: WebTransport is an addon here, which takes longer to load than a WebSocket to open. */
 export const NODEJS_TRANSPORTS: readonly NodejsTransportName[] = [
   'tcp',
   'websockets',
-  'webrtc-direct',
   'webtransport',
+  'webrtc-direct',
   'webrtc',
 ]
