@@ -162,6 +162,28 @@ test('a checkpoint with other work than the headers below it have is dropped', (
   expect(tree.sideHeaderCount).toBe(0)
 })
 
+test('what is given up below the gap goes with all branches there, and other headers take its place', () => {
+  const tree = started()
+  add(tree, between(START_HEIGHT + 1, 4_000))
+  const parent = between(40, 40)
+  const branch = mineHeaders({ parent, count: 20, firstTime: FIRST_TIME + 40, stepSeconds: 2 })
+  add(tree, between(1, 50), true)
+  add(tree, branch, true)
+  expect(tree.sideHeaderCount).toBeGreaterThan(0)
+  tree.dropBelow(30)
+  expect([tree.sideHeaderCount, tree.gap]).toEqual([0, { fromHeight: 31, toHeight: START_HEIGHT }])
+  expect(add(tree, between(31, START_HEIGHT), true)).toMatchObject({ addedCount: START_HEIGHT - 30, stop: undefined })
+  expect([tree.gap, tree.tip]).toEqual([undefined, whole.summary(4_000)])
+})
+
+test('what is given up above the gap does not come back by itself', () => {
+  const tree = started()
+  add(tree, between(START_HEIGHT + 1, 4_000))
+  tree.dropAbove()
+  expect([tree.gap, tree.tip]).toEqual([undefined, whole.summary(0)])
+  expect(add(tree, between(START_HEIGHT + 1, 4_000)).stop).toMatchObject({ type: 'unconnected' })
+})
+
 test('a tree that is as high already does not start above a checkpoint', () => {
   const tree = chain.createTree()
   add(tree, between(1, 100))
