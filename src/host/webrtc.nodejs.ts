@@ -7,7 +7,10 @@ import { openStunPort } from './stun-ports.nodejs.ts'
 export { webRTC } from '@libp2p/webrtc'
 export { isIdleStunPort } from './stun-ports.nodejs.ts'
 
-/** RFC 8445, section 5.3: the ufrag is the password too, and with any other the native part ends the process. */
+/**
+ * RFC 8445, section 5.3: the ufrag is the password too, and with any other the native part ends the process. The library looks
+ * at it again, when it has made a connection for it.
+ */
 const ICE_PASSWORD = /^[a-zA-Z0-9+/]{22,256}$/
 
 type WebRtcDirect = ReturnType<typeof libraryWebRtcDirect>
