@@ -11,6 +11,7 @@ import { openStore } from './open-store.ts'
 import { PAGE_DIRECTORY } from './page-files.ts'
 import { preparePracticeFolder, resetPracticeFolder } from './practice-folder.ts'
 import { PracticeMiner } from './practice-miner.ts'
+import { keepHeapSmall } from './small-heap.ts'
 import { parseStartOptions, type StartOptions } from './start-options.ts'
 
 /** A clean stop takes a moment; whoever sent the signal waits five seconds. */
@@ -89,6 +90,7 @@ Example
 }
 
 async function runStart({ flags, terminal }: Call): Promise<ExitCode> {
+  keepHeapSmall()
   const options = parseStartOptions(flags)
   const log = logTo(terminal)
   const signal = stopSignal(log)

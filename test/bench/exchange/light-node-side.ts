@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { ExchangeSendFailed } from '../../../src/core/exchange/exchange-event.ts'
+import { keepHeapSmall } from '../../../src/cli/small-heap.ts'
 import { startCounted, type CountedLightNode } from '../../interop/light-nodes.ts'
 import { numberedBlock, type NumberedBlocks } from './numbered-blocks.ts'
 import { carryOut } from './worker.ts'
@@ -44,6 +45,7 @@ const failedSends: number[] = []
 
 const orders: LightNodeOrders = {
   start: async ({ maxPeers }) => {
+    keepHeapSmall()
     counted = await startCounted({
       isListening: true,
       maxPeers,
