@@ -166,7 +166,7 @@ class Core implements LightNodeCore {
       case 'outline-loaded':
       case 'blocks-load-failed':
       case 'blocks-stored':
-      case 'want-requested':
+      case 'wants-requested':
       case 'outline-requested':
       case 'want-cancelled':
         return this.#exchange.handle(event, now)

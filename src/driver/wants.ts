@@ -1,5 +1,5 @@
 import type { ExchangeAppEffect, OutlineSettled, WantSettled } from '../core/exchange/exchange-effect.ts'
-import type { ExchangeAppEvent } from '../core/exchange/exchange-event.ts'
+import type { ExchangeAppEvent, RequestedWant } from '../core/exchange/exchange-event.ts'
 import type { Cid, Root, WantToken } from '../core/ids.ts'
 import { onAbort } from './abort-callbacks.ts'
 import { LightNodeError } from './api.ts'
@@ -8,6 +8,9 @@ type Failed = Extract<WantSettled['outcome'] | OutlineSettled['outcome'], { type
 /** From a peer, or put here by the app. */
 type BlockOutcome = Failed | { readonly type: 'delivered'; readonly bytes: Uint8Array }
 type Outcome = BlockOutcome | OutlineSettled['outcome']
+
+/** Wants in one event: about a millisecond of the core's time. */
+const WANTS_PER_EVENT_MAX = 512
 
 interface Waiting {
   /** Undefined for an outline. */
@@ -19,6 +22,8 @@ interface Waiting {
 export class Wants {
   readonly #post: (event: ExchangeAppEvent) => void
   readonly #waiting = new Map<WantToken, Waiting>()
+  /** Asked for in this turn, and not told to the core yet. Bounded by WANTS_PER_EVENT_MAX. */
+  #requested: RequestedWant[] = []
   #nextToken = 1
   #nextSession = 1
   #stopped: LightNodeError | undefined
@@ -46,7 +51,7 @@ export class Wants {
       const bytes = cid === undefined ? undefined : bytesOf.get(cid)
       if (bytes === undefined) continue
       this.#waiting.delete(token)
-      this.#post({ type: 'want-cancelled', token })
+      this.#cancel(token)
       settle({ type: 'delivered', bytes })
     }
   }
@@ -69,7 +74,7 @@ export class Wants {
     const session = cids.length === 1 ? 0 : this.#nextSession++
     const tokens = new Set<WantToken>()
     const giveUp = (): void => {
-      for (const token of tokens) this.#post({ type: 'want-cancelled', token })
+      for (const token of tokens) this.#cancel(token)
     }
     const { promise, resolve, reject } = Promise.withResolvers<readonly Uint8Array[]>()
     const blocks: Uint8Array[] = []
@@ -82,7 +87,7 @@ export class Wants {
       }
       const token = this.#wait(cid, settle as Waiting['settle'])
       tokens.add(token)
-      this.#post({ type: 'want-requested', token, cid, session })
+      this.#request({ token, cid, session })
     })
     return await this.#untilSettled(promise, giveUp, signal)
   }
@@ -92,11 +97,27 @@ export class Wants {
     const { promise, resolve } = Promise.withResolvers<OutlineSettled['outcome']>()
     const token = this.#wait(undefined, resolve as Waiting['settle'])
     this.#post({ type: 'outline-requested', token, root })
-    const giveUp = (): void => this.#post({ type: 'want-cancelled', token })
+    const giveUp = (): void => this.#cancel(token)
     const outcome = await this.#untilSettled(promise, giveUp, signal)
     if (outcome.type === 'delivered') return outcome.outline
     if (outcome.code === 'not-served') return undefined
     throw errorOf(`the outline of block ${root}`, outcome, signal)
+  }
+
+  /** What is asked for at once, by one call or by many, goes to peers in one message. */
+  #request(want: RequestedWant): void {
+    if (this.#requested.push(want) === 1) queueMicrotask(() => this.#tell())
+    if (this.#requested.length === WANTS_PER_EVENT_MAX) this.#tell()
+  }
+
+  #tell(): void {
+    if (this.#requested.length > 0) this.#post({ type: 'wants-requested', wants: this.#requested })
+    this.#requested = []
+  }
+
+  #cancel(token: WantToken): void {
+    this.#tell()
+    this.#post({ type: 'want-cancelled', token })
   }
 
   #wait(cid: Cid | undefined, settle: Waiting['settle']): WantToken {

@@ -3,6 +3,7 @@ import { createBitcoinChain } from '../../src/chain/bitcoin/bitcoin-chain.ts'
 import type { LightNodeCore } from '../../src/core/core.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { Event } from '../../src/core/event.ts'
+import type { RequestedWant } from '../../src/core/exchange/exchange-event.ts'
 import { toConnectionId, toPeerId, type Cid, type WantToken } from '../../src/core/ids.ts'
 import { createLightNodeCore } from '../../src/core/light-node-core.ts'
 import { asReceived, testBlocks, testCidOf } from '../exchange/blocks.ts'
@@ -89,11 +90,13 @@ function run(): { blocksPerSecond: number; blocksPerMessage: number } {
   let wantedCount = 0
   const startMs = performance.now()
   while (client.deliveredCount < BLOCK_COUNT) {
+    const wants: RequestedWant[] = []
     for (; wantedCount < BLOCK_COUNT && wantedCount - client.deliveredCount < IN_FLIGHT; wantedCount += 1) {
       const cid = blocks[wantedCount]?.cid
       if (cid === undefined) break
-      client.inbox.push({ type: 'want-requested', token: (wantedCount + 1) as WantToken, cid, session: 1 })
+      wants.push({ token: (wantedCount + 1) as WantToken, cid, session: 1 })
     }
+    client.inbox.push({ type: 'wants-requested', wants })
     turn()
   }
   const seconds = (performance.now() - startMs) / 1000

@@ -197,7 +197,7 @@ export class Computer {
 
   want(cid: Cid, session = 1): WantToken {
     const token = (this.#tokenCount += 1) as WantToken
-    this.handle({ type: 'want-requested', token, cid, session })
+    this.handle({ type: 'wants-requested', wants: [{ token, cid, session }] })
     return token
   }
 

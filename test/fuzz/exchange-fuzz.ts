@@ -235,7 +235,8 @@ class Run {
     const known = random.below(this.tokenCount + 1) as WantToken
     const token = (random.chance(0.95) ? (this.tokenCount += 1) : known) as WantToken
     const drawn = random.below(10)
-    if (drawn < 6) this.handle({ type: 'want-requested', token, cid: random.pick(CIDS), session: random.below(3) })
+    if (drawn < 6)
+      this.handle({ type: 'wants-requested', wants: [{ token, cid: random.pick(CIDS), session: random.below(3) }] })
     else if (drawn < 8) this.handle({ type: 'want-cancelled', token: known })
     else this.handle({ type: 'outline-requested', token: (token + 1_000_000) as WantToken, root: this.root() })
   }

@@ -27,7 +27,7 @@ test.each([
   [`${WHY}at 2 network-online\nat 1 network-online`, 'x.txt:3: expected a moment from 2 on, got 1'],
   [
     `${WHY}at 1 tea`,
-    /^x\.txt:2: expected one of store-opened, headers-loaded, .*, stop-requested, .*, want-requested, .*, wall-clock-ahead, got "tea"$/,
+    /^x\.txt:2: expected one of store-opened, headers-loaded, .*, stop-requested, .*, wants-requested, .*, wall-clock-ahead, got "tea"$/,
   ],
   [
     `${WHY}\nfriends alice`,

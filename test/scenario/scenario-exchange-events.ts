@@ -1,4 +1,4 @@
-/** Events of block exchange: `exchange c1 wants=a,b`, `exchange-sent c1`, `blocks-found 1 here=a`, `want-requested 1 a`. */
+/** Events of block exchange: `exchange c1 wants=a,b`, `exchange-sent c1`, `blocks-found 1 here=a`, `wants-requested 1 a`. */
 import type { IncomingExchange, WantEntry } from '../../src/core/exchange/exchange-message.ts'
 import { prefixOf } from '../../src/core/exchange/cid-text.ts'
 import type { ConnectionId, LoadId, WantToken } from '../../src/core/ids.ts'
@@ -55,10 +55,10 @@ export const EXCHANGE_PARSERS: Readonly<Record<string, EventParser>> = {
   },
 
   // The app.
-  'want-requested': (words, { blocks }) => {
+  'wants-requested': (words, { blocks }) => {
     const token = words.nextNumber('a token') as WantToken
     const { cid } = blocks.named(words.line, words.next('a block'))
-    return { type: 'want-requested', token, cid, session: words.keyNumber('session') ?? 1 }
+    return { type: 'wants-requested', wants: [{ token, cid, session: words.keyNumber('session') ?? 1 }] }
   },
   'want-cancelled': (words) => ({ type: 'want-cancelled', token: words.nextNumber('a token') as WantToken }),
   'outline-requested': (words, { headers }) => {

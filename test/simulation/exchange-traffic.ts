@@ -122,7 +122,7 @@ export class ExchangeTraffic {
   private want(computer: Computer, cid: Cid, session: number): WantToken | undefined {
     if (computer.blocks.has(cid)) return undefined
     const token = this.newToken(computer, { cid })
-    computer.post({ type: 'want-requested', token, cid, session })
+    computer.post({ type: 'wants-requested', wants: [{ token, cid, session }] })
     return token
   }
 

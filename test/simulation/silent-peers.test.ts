@@ -33,7 +33,7 @@ function measure(silence: Silence | 'absent'): { readonly asked: number; readonl
     const number = (token += 1)
     const cid = BLOCKS[number % BLOCKS.length]?.cid
     if (cid === undefined || computer === undefined) throw new Error('expected a block and a computer')
-    computer.post({ type: 'want-requested', token: number as WantToken, cid, session: number % 4 })
+    computer.post({ type: 'wants-requested', wants: [{ token: number as WantToken, cid, session: number % 4 }] })
   }
   const watch = new Watch({
     ...{ seed: 1, chain: id, genesis, isThorough: false, cidOf },

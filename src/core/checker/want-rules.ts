@@ -3,6 +3,7 @@ import type { CoreOptions, ExchangeView } from '../core.ts'
 import type { Effect } from '../effect.ts'
 import type { Event } from '../event.ts'
 import type { WantSettled } from '../exchange/exchange-effect.ts'
+import type { RequestedWant } from '../exchange/exchange-event.ts'
 import type { IncomingExchange, OutgoingExchange } from '../exchange/exchange-message.ts'
 import { prefixOf } from '../exchange/cid-text.ts'
 import type { Cid, PeerId, WantToken } from '../ids.ts'
@@ -60,15 +61,9 @@ export class WantRules {
   event(event: Event): void {
     this.begin()
     switch (event.type) {
-      case 'want-requested': {
-        if (this.tokens.has(event.token)) return
-        this.tokens.set(event.token, event.cid)
-        if (this.everWanted.size < EVER_WANTED_MAX) this.everWanted.add(event.cid)
-        const want = this.wants.get(event.cid)
-        if (want === undefined) this.wants.set(event.cid, { tokens: new Set([event.token]), asked: new Set() })
-        else want.tokens.add(event.token)
+      case 'wants-requested':
+        for (const want of event.wants) this.wanted(want)
         return
-      }
       case 'outline-requested':
         this.outlines.add(event.token)
         return
@@ -79,6 +74,15 @@ export class WantRules {
       }
       default:
     }
+  }
+
+  private wanted({ token, cid }: RequestedWant): void {
+    if (this.tokens.has(token)) return
+    this.tokens.set(token, cid)
+    if (this.everWanted.size < EVER_WANTED_MAX) this.everWanted.add(cid)
+    const want = this.wants.get(cid)
+    if (want === undefined) this.wants.set(cid, { tokens: new Set([token]), asked: new Set() })
+    else want.tokens.add(token)
   }
 
   private judge(peer: SeenExchangePeer, message: IncomingExchange): Received | undefined {

@@ -5,7 +5,7 @@ import { Deadlines } from './deadlines.ts'
 import { Debts, measure } from './debts.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { WantSettled } from './exchange-effect.ts'
-import type { WantRequested } from './exchange-event.ts'
+import type { RequestedWant } from './exchange-event.ts'
 import type { Ask, ExchangePeer, Want } from './exchange-peer.ts'
 import { isOwed } from './exchange-peer.ts'
 import { helpOut } from './helping-out.ts'
@@ -58,7 +58,7 @@ export class Asking {
 
   // The app.
 
-  request({ token, cid, session }: WantRequested, nowMs: number): void {
+  request({ token, cid, session }: RequestedWant, nowMs: number): void {
     if (this.#tokens.has(token)) return
     if (this.#tokens.size >= WANTS_MAX) {
       this.#refuse(token, 'too-many-wants', `expected at most ${WANTS_MAX} wants at once`)

@@ -116,8 +116,9 @@ export class BlockExchange {
       case 'blocks-stored':
         this.#storedWants.stored(event)
         return this.#server.stored(event)
-      case 'want-requested':
-        return this.#asking.request(event, nowMs)
+      case 'wants-requested':
+        for (const want of event.wants) this.#asking.request(want, nowMs)
+        return
       case 'outline-requested':
         return this.#outlines.request(event, nowMs)
       case 'want-cancelled':

@@ -70,7 +70,7 @@ export interface WantProgress {
   readonly absentCount: number
 }
 
-/** Answers `want-requested`, once. The bytes hash to the CID (X3) and are shared, never changed. */
+/** Answers each want of `wants-requested`, once. The bytes hash to the CID (X3) and are shared, never changed. */
 export interface WantSettled {
   readonly type: 'want-settled'
   readonly token: WantToken

@@ -67,9 +67,14 @@ export interface BlocksStored {
 
 // From the app.
 
-/** The app wants a block. Settled by `want-settled`. Wants of one session are thought to be where the others were. */
-export interface WantRequested {
-  readonly type: 'want-requested'
+/** The app wants blocks: what it wants in one step goes in one message. Each is settled by `want-settled`. */
+export interface WantsRequested {
+  readonly type: 'wants-requested'
+  readonly wants: readonly RequestedWant[]
+}
+
+/** Wants of one session are thought to be where the others were. */
+export interface RequestedWant {
   readonly token: WantToken
   readonly cid: Cid
   readonly session: number
@@ -90,5 +95,5 @@ export interface WantCancelled {
 
 export type ExchangeHostEvent = ExchangeReceived | ExchangeSent | ExchangeSendFailed
 export type ExchangeStoreEvent = BlocksFound | BlocksLoaded | OutlineLoaded | BlocksLoadFailed | BlocksStored
-export type ExchangeAppEvent = WantRequested | OutlineRequested | WantCancelled
+export type ExchangeAppEvent = WantsRequested | OutlineRequested | WantCancelled
 export type ExchangeEvent = ExchangeHostEvent | ExchangeStoreEvent | ExchangeAppEvent
