@@ -24,7 +24,7 @@ test('a tab verifies 10,237 real headers and shows the head', async ({ page, gat
   await expect(page.locator('#practice')).toBeHidden()
   await expect(page).toHaveTitle(/^10,236 /)
   const peer = peersOf(page).nth(1)
-  await expect(peer).toContainText('webtransport')
+  await expect(peer).toContainText('websockets')
   await expect(peer).toContainText('outbound')
   await expect(peer).toContainText('Ready')
   expect(await page.evaluate(() => window.rushlight?.head.height)).toBe(MAINNET_HEIGHT)
