@@ -38,18 +38,31 @@ export async function serveRaw(raw: Libp2pCore, totalBytes: number): Promise<rea
   return raw.getMultiaddrs().map(String)
 }
 
-/** Milliseconds from asking to the last byte; the connection is there before. */
-export async function readRaw(raw: Libp2pCore, address: string, totalBytes: number): Promise<number> {
+/**
+ * Milliseconds from asking to the last byte, and until `store` has taken all of them, as many at once as came meanwhile. The
+ * connection is there before.
+ */
+export async function readRaw(
+  raw: Libp2pCore,
+  address: string,
+  totalBytes: number,
+  store?: (pieces: readonly Uint8Array[]) => Promise<void>,
+): Promise<number> {
   const connection = await raw.dial(multiaddr(address))
   const startMs = performance.now()
   const stream = await connection.newStream(RAW_PROTOCOL)
   let readBytes = 0
-  await new Promise<void>((resolve) => {
-    stream.addEventListener('message', ({ data }) => {
-      readBytes += data.byteLength
-      if (readBytes === totalBytes) resolve()
-    })
+  const pieces: Uint8Array[] = []
+  let wake = (): void => {}
+  stream.addEventListener('message', ({ data }) => {
+    readBytes += data.byteLength
+    if (store !== undefined) pieces.push(data.subarray())
+    wake()
   })
+  while (readBytes < totalBytes || pieces.length > 0) {
+    if (pieces.length > 0) await store?.(pieces.splice(0))
+    else await new Promise<void>((resolve) => (wake = resolve))
+  }
   const tookMs = performance.now() - startMs
   await connection.close()
   return tookMs

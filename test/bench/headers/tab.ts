@@ -11,21 +11,11 @@ declare global {
     longTasks: { readonly startMs: number; readonly tookMs: number }[]
     /** From each click to the frame after it. */
     clickMs: number[]
-    readRaw(address: string, totalBytes: number): Promise<number>
   }
 }
 
 const CLICK_COUNT = 20
 const CLICK_EVERY_MS = 100
-const RAW_PAGE = `
-  import { createTabLibp2p } from './src/host/tab-libp2p.ts'
-  import { browserTransports } from './src/host/transports.browser.ts'
-  import { createRaw, readRaw } from './test/bench/headers/raw-stream.ts'
-  const transports = browserTransports({ transports: ['websockets', 'webtransport'], rtcConfiguration: undefined })
-  const raw = createRaw({ createLibp2p: createTabLibp2p, transports, listen: [] })
-  window.readRaw = async (address, totalBytes) => readRaw(await raw, address, totalBytes)
-`
-
 export async function withChromium(use: (browser: Browser) => Promise<void>): Promise<void> {
   const browser = await chromium.launch({ executablePath: findChromiumOrExit(), args: [...CHROMIUM_FLAGS] })
   try {
@@ -61,6 +51,8 @@ export async function newVisitor(browser: Browser): Promise<BrowserContext> {
 export interface TabSync {
   /** From the beginning of the visit until everything was in IndexedDB. */
   readonly storedMs: number
+  /** The same from the moment when the gateway was a ready peer. */
+  readonly syncMs: number
   readonly transport: string
   /** Of those that began before the first header was verified: the page's own start. 0 when there was none. */
   readonly longestStartTaskMs: number
@@ -76,28 +68,34 @@ export async function syncTab(page: Page, url: string, headerCount: number): Pro
   const stored = page.evaluate(async (count) => {
     const lightNode = window.rushlight
     if (lightNode === undefined) throw new Error('expected a light node')
-    let syncStartMs: number | undefined
-    return new Promise<{ readonly storedMs: number; readonly syncStartMs: number }>((resolve) => {
-      const look = (): void => {
-        const { progress, store } = lightNode.snapshot()
-        if (progress.verified > 0) syncStartMs ??= performance.now()
-        if (store.headerCount === count) resolve({ storedMs: performance.now(), syncStartMs: syncStartMs ?? 0 })
-      }
-      lightNode.subscribe(look)
-      look()
-    })
+    let [syncStartMs, readyMs]: (number | undefined)[] = []
+    return new Promise<{ readonly storedMs: number; readonly syncMs: number; readonly syncStartMs: number }>(
+      (resolve) => {
+        const look = (): void => {
+          const { progress, store, peers } = lightNode.snapshot()
+          const nowMs = performance.now()
+          if (peers.some(({ state }) => state === 'ready')) readyMs ??= nowMs
+          if (progress.verified > 0) syncStartMs ??= nowMs
+          const syncMs = nowMs - (readyMs ?? 0)
+          if (store.headerCount === count) resolve({ storedMs: nowMs, syncMs, syncStartMs: syncStartMs ?? 0 })
+        }
+        lightNode.subscribe(look)
+        look()
+      },
+    )
   }, headerCount)
   for (let click = 0; click < CLICK_COUNT; click += 1) {
     await page.mouse.click(5, 5)
     await setTimeout(CLICK_EVERY_MS)
   }
   return page.evaluate(
-    ({ storedMs, syncStartMs }) => {
+    ({ storedMs, syncMs, syncStartMs }) => {
       const snapshot: Snapshot | undefined = window.rushlight?.snapshot()
       const longest = (isMeant: (startMs: number) => boolean): number =>
         Math.max(0, ...window.longTasks.flatMap(({ startMs, tookMs }) => (isMeant(startMs) ? [tookMs] : [])))
       return {
         storedMs,
+        syncMs,
         transport: snapshot?.peers.find(({ state }) => state === 'ready')?.transport ?? 'none',
         longestStartTaskMs: longest((startMs) => startMs < syncStartMs),
         longestTaskMs: longest((startMs) => startMs >= syncStartMs),
@@ -149,7 +147,7 @@ export async function memoryBytes(page: Page): Promise<number> {
   return usedSize + backingStorageSize
 }
 
-/** A page whose `readRaw` reads the raw stream of `raw-stream.ts`. */
+/** A page with a `readRaw`. */
 export function serveRawPage(): Promise<ServedPage> {
-  return servePage({ text: RAW_PAGE })
+  return servePage({ file: 'test/bench/headers/raw-page.ts' })
 }
