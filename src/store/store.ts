@@ -32,7 +32,7 @@ export interface StoreRead {
 export interface StoreWrite {
   /** Keep the first `truncateTo` headers, drop the rest, … */
   readonly truncateTo: number
-  /** … then append these, whole headers one after another. The store owns the bytes. */
+  /** … then append these, whole headers one after another. The store copies what it keeps: afterwards the bytes are freed. */
   readonly append: Uint8Array
   /** Chain work up to the last header after this write. */
   readonly work: bigint
