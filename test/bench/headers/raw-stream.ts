@@ -59,9 +59,10 @@ export async function readRaw(
     if (store !== undefined) pieces.push(data.subarray())
     wake()
   })
-  while (readBytes < totalBytes || pieces.length > 0) {
+  for (;;) {
     if (pieces.length > 0) await store?.(pieces.splice(0))
-    else await new Promise<void>((resolve) => (wake = resolve))
+    else if (readBytes < totalBytes) await new Promise<void>((resolve) => (wake = resolve))
+    else break
   }
   const tookMs = performance.now() - startMs
   await connection.close()
