@@ -60,8 +60,7 @@ export class ContentAccess {
     const cid = checkedCid(text)
     signal?.throwIfAborted()
     const known = this.#headerOf(cid) ?? (await this.#read([cid]))[0]
-    const [bytes = known] = known === undefined ? await this.#options.wants.blocks([cid], signal) : []
-    return ownCopy(bytes as Uint8Array)
+    return ownCopy(known ?? ((await this.#options.wants.blocks([cid], signal))[0] as Uint8Array))
   }
 
   async putBytes(text: string, bytes: Uint8Array): Promise<void> {

@@ -230,7 +230,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
 
   async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     options.signal?.throwIfAborted()
-    if (this.#stopped !== undefined) throw stoppedError()
+    this.#checkRunning()
     if (this.#isReady) return
     const { hasTargets, peers } = this.#core.view()
     // A connection that is being closed, as that to a peer of another chain, leads to nobody.
@@ -243,7 +243,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
 
   async connect(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerId> {
     options.signal?.throwIfAborted()
-    if (this.#stopped !== undefined) throw stoppedError()
+    this.#checkRunning()
     const problem = this.#parts.addressProblem(address)
     if (problem !== undefined) throw new LightNodeError('invalid-address', problem)
     const token = this.#nextToken++
@@ -258,7 +258,7 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   }
 
   async disconnect(peer: PeerId | string): Promise<void> {
-    if (this.#stopped !== undefined) throw stoppedError()
+    this.#checkRunning()
     this.#driver.post({ type: 'disconnect-requested', peer: toPeerId(peer) })
   }
 
@@ -278,14 +278,16 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   }
 
   async getBlock(rootOrHeight: string | number, options: { readonly signal?: AbortSignal } = {}): Promise<BlockRecord> {
-    return await this.#whileRunning(() => this.#content.getBlock(rootOrHeight, options.signal))
+    this.#checkRunning()
+    return await this.#content.getBlock(rootOrHeight, options.signal)
   }
 
   async getTransaction(
     place: TransactionPlace,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<TransactionRecord> {
-    return await this.#whileRunning(() => this.#content.getTransaction(place, options.signal))
+    this.#checkRunning()
+    return await this.#content.getTransaction(place, options.signal)
   }
 
   verifyTransaction(proof: TransactionProof): VerifiedTransaction & BlockPlace {
@@ -293,24 +295,27 @@ export class RunningLightNode extends TypedEventTarget implements LightNode {
   }
 
   async importBlock(bytes: Uint8Array): Promise<ImportedBlock> {
-    return await this.#whileRunning(() => this.#content.importBlock(bytes))
+    this.#checkRunning()
+    return await this.#content.importBlock(bytes)
   }
 
   async has(cid: string): Promise<boolean> {
-    return await this.#whileRunning(() => this.#content.has(cid))
+    this.#checkRunning()
+    return await this.#content.has(cid)
   }
 
   async getBytes(cid: string, options: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
-    return await this.#whileRunning(() => this.#content.getBytes(cid, options.signal))
+    this.#checkRunning()
+    return await this.#content.getBytes(cid, options.signal)
   }
 
   async putBytes(cid: string, bytes: Uint8Array): Promise<void> {
-    await this.#whileRunning(() => this.#content.putBytes(cid, bytes))
+    this.#checkRunning()
+    await this.#content.putBytes(cid, bytes)
   }
 
-  async #whileRunning<Value>(run: () => Promise<Value>): Promise<Value> {
+  #checkRunning(): void {
     if (this.#stopped !== undefined) throw stoppedError()
-    return await run()
   }
 
   heads(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Head> {

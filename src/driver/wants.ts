@@ -151,15 +151,6 @@ export function notInTime(what: string, detail: string, signal: AbortSignal | un
 }
 
 function errorOf(what: string, { code, detail }: Failed, signal: AbortSignal | undefined): unknown {
-  switch (code) {
-    case 'cancelled':
-      return notInTime(what, detail, signal)
-    case 'not-served':
-      return new LightNodeError('not-found', `${what}: ${detail}`)
-    case 'stopped':
-    case 'block-too-large':
-    case 'unknown-hash':
-    case 'too-many-wants':
-      return new LightNodeError(code, `${what}: ${detail}`)
-  }
+  if (code === 'cancelled') return notInTime(what, detail, signal)
+  return new LightNodeError(code === 'not-served' ? 'not-found' : code, `${what}: ${detail}`)
 }
