@@ -11,7 +11,7 @@ import { isOwed } from './exchange-peer.ts'
 import { helpOut } from './helping-out.ts'
 import type { PeerList } from './peer-list.ts'
 import { blame, forget, praise, Sessions } from './sessions.ts'
-import { chooseWhomToAsk, owedCountMax } from './whom-to-ask.ts'
+import { chooseWhomToAsk, owedCountMax, type Choice } from './whom-to-ask.ts'
 
 type WantFailure = Extract<WantSettled['outcome'], { type: 'failed' }>['code']
 
@@ -166,10 +166,14 @@ export class Asking {
 
   /** Nobody owes it: asks the best there is, or queues or parks it. */
   #place(want: Want, nowMs: number): void {
-    const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs })
+    const choice = this.#choose(want, nowMs)
     if (choice === 'nobody') this.#park(want, nowMs)
     else if (choice === 'full') this.#queued.add(want)
     else this.#debts.owe(want, choice, nowMs)
+  }
+
+  #choose(want: Want, nowMs: number, except?: ExchangePeer): Choice {
+    return chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs, except })
   }
 
   /** Until everybody is asked again; who comes and goes meanwhile does not put that off. */
@@ -189,13 +193,7 @@ export class Asking {
     for (const ask of peer.asks.values()) {
       if (!isOwed(ask)) continue
       const { want } = ask
-      const choice = chooseWhomToAsk({
-        want,
-        peers: this.#peers.all,
-        random: this.#context.random,
-        nowMs,
-        except: peer,
-      })
+      const choice = this.#choose(want, nowMs, peer)
       if (choice === 'nobody') continue
       this.#debts.release(ask)
       if (choice === 'full') this.#queued.add(want)
@@ -290,7 +288,7 @@ export class Asking {
     this.#debts.hasNewRoom = false
     let vainCount = 0
     for (const want of this.#queued) {
-      const choice = chooseWhomToAsk({ want, peers: this.#peers.all, random: this.#context.random, nowMs })
+      const choice = this.#choose(want, nowMs)
       this.#queued.delete(want)
       if (choice === 'nobody') this.#park(want, nowMs)
       else if (choice !== 'full') this.#debts.owe(want, choice, nowMs)

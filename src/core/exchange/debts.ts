@@ -72,8 +72,8 @@ export class Debts {
     if (last !== undefined) measure(last, nowMs)
     if (blockCount > 0) {
       const msPerBlock = Math.max(MS_PER_BLOCK_MIN, tookMs / blockCount)
-      peer.msPerBlock =
-        peer.msPerBlock === undefined ? msPerBlock : peer.msPerBlock + (msPerBlock - peer.msPerBlock) / 4
+      const before = peer.msPerBlock ?? msPerBlock
+      peer.msPerBlock = before + (msPerBlock - before) / 4
     }
     peer.isSilent = false
     peer.progressMs = nowMs

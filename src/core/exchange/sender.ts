@@ -45,14 +45,13 @@ export class Sender {
   #send(peer: ExchangePeer, nowMs: number): void {
     const packed = packMessage(peer, nowMs)
     if (packed === undefined) return
-    const { message, sizeBytes, blocks, blockBytes, haves } = packed
-    for (const entry of blocks) peer.ledger.move(entry, 'sending')
+    const { message, ...carried } = packed
+    for (const entry of packed.blocks) peer.ledger.move(entry, 'sending')
     const sequence = this.#nextSequence++
     const { connection } = peer
     const { dontHaves } = message
-    const carried = { sizeBytes, blocks, blockBytes, haves, dontHaves }
-    peer.sending = { connection, sequence, startedMs: nowMs, ...carried, isReset: false }
-    const timeoutMs = SEND_TIMEOUT_MS_MIN + Math.ceil(sizeBytes / SEND_BYTES_PER_MS_MIN)
+    peer.sending = { connection, sequence, startedMs: nowMs, ...carried, dontHaves, isReset: false }
+    const timeoutMs = SEND_TIMEOUT_MS_MIN + Math.ceil(packed.sizeBytes / SEND_BYTES_PER_MS_MIN)
     this.#context.effects.push({ type: 'send-exchange', connection, sequence, message, timeoutMs })
     // The next envelope is loaded while this one is on its way.
     this.#server.advance(peer, nowMs)

@@ -23,7 +23,7 @@ export function chooseWhomToAsk(args: {
   peers: readonly ExchangePeer[]
   random: RandomSource
   nowMs: number
-  except?: ExchangePeer
+  except?: ExchangePeer | undefined
 }): Choice {
   const { want, peers, random } = args
   const search = new Search(args)
@@ -53,7 +53,7 @@ class Search {
   #lookedAtCount = 0
   #comparedCount = 0
 
-  constructor(args: { want: Want; except?: ExchangePeer; nowMs: number }) {
+  constructor(args: { want: Want; except?: ExchangePeer | undefined; nowMs: number }) {
     this.#want = args.want
     this.#except = args.except
     this.#nowMs = args.nowMs
