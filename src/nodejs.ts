@@ -78,7 +78,7 @@ const BITCOIN_PEERS_FILE = 'bitcoin-peers'
 /** In the data folder, one for each road: the certificates that addresses name. */
 const CERTIFICATE_FILES = { webtransport: 'webtransport-certificates', 'webrtc-direct': 'webrtc-certificate' } as const
 /** A class of pupils at one gateway, several times over. */
-const MAX_PEERS = 256
+export const MAX_PEERS = 256
 
 export async function createLightNode(options: LightNodeOptions): Promise<LightNode> {
   checkOptions({ options, transports: NODEJS_TRANSPORTS, addressProblem })

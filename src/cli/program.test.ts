@@ -46,6 +46,7 @@ test.each<[string, readonly string[], string]>([
   ['a block that is no root', ['block', '0xabc'], '"0xabc"'],
   ['a transaction that is no txid', ['proof', '5', 'ABC'], '"ABC"'],
   ['a block store of a fraction', ['start', '--block-store', '0.5'], '--block-store: expected a whole number'],
+  ['room for no peer', ['start', '--max-peers', '0'], '--max-peers: expected a whole number'],
   ['no time to ask', ['block', '5', '--timeout', '0'], '--timeout: expected seconds'],
   ['a peer to ask that is no address', ['proof', '5', '0', '--peer', 'example.org'], '--peer: '],
   ['a gateway that is no URL', ['status', '--url', 'localhost:8645'], '"localhost:8645"'],

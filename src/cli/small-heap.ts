@@ -1,3 +1,4 @@
+import { MAX_PEERS } from '../nodejs.ts'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 /** Of old objects, how much more may stand than were in use when it was last looked: V8 takes up to four times as much. */
@@ -7,10 +8,12 @@ const NEW_SPACE_BYTES_MAX: number = 32 * 1024 * 1024
 const LOOK_MS = 100
 
 /**
- * For a process that is a gateway and nothing else: V8 lets garbage stand as long as the machine has memory, half a gigabyte of
- * it after a storm of wants. Both flags are read at each collection, so they count though the process runs already.
+ * For a process that is a gateway and nothing else, where many peers may come: V8 lets garbage stand as long as the machine has
+ * memory, with a thousand peers a third of a gigabyte. It costs a quarter of the large blocks that can be served a second, so
+ * with few peers V8 has its way. Both flags are read at each collection: they count though the process runs already.
  */
-export function keepHeapSmall(): void {
+export function keepHeapSmall(maxPeers: number): void {
+  if (maxPeers <= MAX_PEERS) return
   setFlagsFromString(`--heap-growing-percent=${GROWING_PERCENT}`)
   let growthFactor = 2
   setInterval(() => {

@@ -49,6 +49,7 @@ Flags
   --announce MULTIADDR  where others reach this gateway, if not where it listens; may be repeated
   --trusted-proxy CIDR  a reverse proxy whose Host and X-Forwarded-For are believed; may be repeated
   --block-store MIB     most room for blocks kept beside the headers; default 1024
+  --max-peers N         most peers at a time; default 256; with more the heap is kept small, for less speed with large blocks
   --no-status           turns /api/status and /metrics off
   --record FILE         writes down all that happens, so that the run can be repeated step by step
   --debug               checks every step against the rules of the core, and ends with the last steps at a broken one
@@ -77,6 +78,7 @@ Example
     announce: { type: 'string', multiple: true },
     'trusted-proxy': { type: 'string', multiple: true },
     'block-store': { type: 'string' },
+    'max-peers': { type: 'string' },
     'no-status': { type: 'boolean' },
     record: { type: 'string' },
     debug: { type: 'boolean' },
@@ -90,8 +92,8 @@ Example
 }
 
 async function runStart({ flags, terminal }: Call): Promise<ExitCode> {
-  keepHeapSmall()
   const options = parseStartOptions(flags)
+  keepHeapSmall(options.maxPeers)
   const log = logTo(terminal)
   const signal = stopSignal(log)
   if (options.practice?.reset === true) await resetPracticeFolder(options.directory)
@@ -192,7 +194,7 @@ async function openGateway(args: {
   readonly record: ((line: string) => void) | undefined
 }): Promise<Gateway> {
   const { options, handler, log, record } = args
-  const { chain, directory, peers, bitcoinPeers, bitcoinListen, port, host, announce, blockStoreBytesMax } = options
+  const { chain, directory, peers, bitcoinPeers, bitcoinListen, port, host, announce } = options
   try {
     return await startGateway({
       chain,
@@ -204,7 +206,8 @@ async function openGateway(args: {
       host,
       ...options.roads,
       announce,
-      blockStoreBytesMax,
+      blockStoreBytesMax: options.blockStoreBytesMax,
+      maxPeers: options.maxPeers,
       isAuthority: options.practice !== undefined,
       log,
       record,

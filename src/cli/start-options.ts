@@ -3,6 +3,7 @@ import {
   addressProblem,
   bitcoinPeersProblem,
   hasDnsSeeds,
+  MAX_PEERS,
   parseBitcoinListen,
   type BitcoinEndpoint,
   type BitcoinPeers,
@@ -38,6 +39,7 @@ export interface StartOptions {
   readonly trustedProxies: TrustedProxies
   /** Most bytes of blocks kept; undefined for the default. */
   readonly blockStoreBytesMax: number | undefined
+  readonly maxPeers: number
   readonly hasStatus: boolean
   /** Where a recording of the run goes; undefined for none. */
   readonly recordFile: string | undefined
@@ -74,6 +76,12 @@ export function parseStartOptions(flags: Flags): StartOptions {
     announce: flags.texts('announce').map(parseAnnounce),
     trustedProxies: new TrustedProxies(flags.texts('trusted-proxy')),
     blockStoreBytesMax: parseBlockStore(flags),
+    maxPeers: parseWhole({
+      flag: 'max-peers',
+      text: flags.text('max-peers') ?? String(MAX_PEERS),
+      min: 1,
+      max: 65_535,
+    }),
     hasStatus: !flags.isSet('no-status'),
     recordFile: flags.text('record'),
     isDebug: flags.isSet('debug'),

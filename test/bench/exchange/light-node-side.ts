@@ -45,7 +45,7 @@ const failedSends: number[] = []
 
 const orders: LightNodeOrders = {
   start: async ({ maxPeers }) => {
-    keepHeapSmall()
+    keepHeapSmall(maxPeers)
     counted = await startCounted({
       isListening: true,
       maxPeers,
