@@ -8,8 +8,8 @@ export type BrowserTransportName = 'websockets' | 'webrtc-direct' | 'webtranspor
 
 /**
  * What is tried first comes first. Measured in Chromium (`npm run bench:roads`, test/e2e/road-wakes.spec.ts): both of the first
- * two are as quick to the verified head. WebTransport carries a long sync in four fifths of the time, but the end of a killed
- * gateway is noticed after 12 s there, over WebSockets at once. Between tabs WebRTC is all there is.
+ * two are as quick to the verified head. WebTransport carries a long sync in little more than half of the time, but the end of
+ * a killed gateway is noticed after 12 s there, over WebSockets at once. Between tabs WebRTC is all there is.
  */
 export const BROWSER_TRANSPORTS: readonly BrowserTransportName[] = [
   'websockets',
