@@ -34,9 +34,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'wire',
     files: WIRE,
-    mayImport: [
-      /^src\/core\/(message|ids|limits|assert|join-bytes|free-bytes|hex-byte|exchange\/exchange-message)\.ts$/,
-    ],
+    mayImport: [/^src\/core\/(message|ids|limits|assert|join-bytes|free-bytes|hex|exchange\/exchange-message)\.ts$/],
     packages: [/^multiformats(\/|$)/, /^protons-runtime$/, /^uint8array(s|list)(\/|$)/],
     builtins: 'none',
   },

@@ -1,6 +1,6 @@
-import { HEX_OF_BYTE, hexByteAt } from '../core/hex-byte.ts'
 import type { CoreOptions, LightNodeCore } from '../core/core.ts'
 import type { Event } from '../core/event.ts'
+import { bytesOfHex, toHex } from '../core/hex.ts'
 import type { Instant } from '../core/instant.ts'
 
 /** The first line of a recording: what the core was made with. */
@@ -30,7 +30,7 @@ export function encodeRecordingLine(value: RecordingHead | RecordedStep): string
 export function decodeRecordingLine(line: string): unknown {
   return JSON.parse(line, (_key, item: unknown) => {
     if (typeof item !== 'object' || item === null) return item
-    if ('$bytes' in item && typeof item.$bytes === 'string') return fromHex(item.$bytes)
+    if ('$bytes' in item && typeof item.$bytes === 'string') return bytesOfHex(item.$bytes)
     if ('$bigint' in item && typeof item.$bigint === 'string') return BigInt(`0x${item.$bigint}`)
     return item
   })
@@ -65,14 +65,4 @@ export function recordCore(args: {
       return core.handleWork(now)
     },
   }
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => HEX_OF_BYTE[byte]).join('')
-}
-
-function fromHex(hex: string): Uint8Array {
-  const bytes = new Uint8Array(hex.length / 2)
-  for (let index = 0; index < bytes.length; index += 1) bytes[index] = hexByteAt(hex, 2 * index)
-  return bytes
 }

@@ -1,5 +1,6 @@
-import { HEX_OF_BYTE, hexByteAt } from '../core/hex-byte.ts'
+import { bytesOfHex, HEX_OF_BYTE } from '../core/hex.ts'
 import { toRoot, type Root } from '../core/ids.ts'
+import { joinBytes } from '../core/join-bytes.ts'
 import type { ClaimedHead } from '../core/message.ts'
 import { ProtobufFields, ProtobufWriter } from './protobuf.ts'
 import { undecodable } from './wire-error.ts'
@@ -13,13 +14,7 @@ const CLAIMED_HEAD_BYTES_MAX = 256
 
 /** 32 bytes each, one after another, in display order: the hex digits as they are read. */
 export function encodeRoots(roots: readonly Root[]): Uint8Array {
-  const bytes = new Uint8Array(roots.length * ROOT_BYTES)
-  roots.forEach((root, index) => {
-    for (let byte = 0; byte < ROOT_BYTES; byte++) {
-      bytes[index * ROOT_BYTES + byte] = hexByteAt(root, byte * 2)
-    }
-  })
-  return bytes
+  return joinBytes(roots.map((root) => bytesOfHex(root)))
 }
 
 export function decodeRoots(bytes: Uint8Array, name: string): Root[] {

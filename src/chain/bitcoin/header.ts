@@ -1,5 +1,5 @@
 /** The 80 bytes of a Bitcoin header, and roots in their two spellings: 32 bytes as hashed, hex reversed as shown. */
-import { HEX_OF_BYTE, hexByteAt } from '../../core/hex-byte.ts'
+import { bytesOfHex, HEX_OF_BYTE } from '../../core/hex.ts'
 import { toRoot } from '../../core/ids.ts'
 import type { Root } from '../../core/ids.ts'
 
@@ -77,11 +77,7 @@ export function readRoot(bytes: Uint8Array, offset: number): Root {
 
 /** 32 bytes as hashed. */
 export function rootToBytes(root: Root): Uint8Array {
-  const bytes = new Uint8Array(ROOT_SIZE_BYTES)
-  for (let index = 0; index < ROOT_SIZE_BYTES; index += 1) {
-    bytes[ROOT_SIZE_BYTES - 1 - index] = hexByteAt(root, 2 * index)
-  }
-  return bytes
+  return bytesOfHex(root).reverse()
 }
 
 /** Whether the 32 bytes at two places are the same. */

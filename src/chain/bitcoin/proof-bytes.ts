@@ -7,7 +7,8 @@ import { joinBytes } from '../../core/join-bytes.ts'
 import { ByteReader, encodeCompactSize } from './byte-reader.ts'
 import { contentError, failAs } from './content-failure.ts'
 import { HEADER_SIZE_BYTES, ROOT_SIZE_BYTES } from './header.ts'
-import { fromHex, toHex } from './hex.ts'
+import { toHex } from '../../core/hex.ts'
+import { fromHex } from './hex.ts'
 
 /** Of a proof that `verifyTransaction` takes. Throws `ContentError` for what is no hex. */
 export function encodeTransactionProof(proof: TransactionProof): Uint8Array {

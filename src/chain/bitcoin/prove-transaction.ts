@@ -1,7 +1,7 @@
 import type { TransactionProof } from '../../core/content.ts'
 import { contentError, failAs } from './content-failure.ts'
 import { ROOT_SIZE_BYTES } from './header.ts'
-import { toHex } from './hex.ts'
+import { toHex } from '../../core/hex.ts'
 import { merkleSiblings } from './merkle.ts'
 import { decodeOutline } from './outline.ts'
 import { parseTransaction, stripWitness } from './transaction.ts'

@@ -6,7 +6,7 @@ import { joinBytes } from '../../core/join-bytes.ts'
 import { contentError } from './content-failure.ts'
 import { ByteReader } from './byte-reader.ts'
 import { readRoot, readUint32 } from './header.ts'
-import { toHex } from './hex.ts'
+import { toHex } from '../../core/hex.ts'
 
 /** `value` in satoshi. `script` is a view of the transaction's bytes. */
 interface Output {

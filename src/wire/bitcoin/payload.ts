@@ -1,4 +1,4 @@
-import { HEX_OF_BYTE, hexByteAt } from '../../core/hex-byte.ts'
+import { bytesOfHex, HEX_OF_BYTE } from '../../core/hex.ts'
 import { toRoot, type Root } from '../../core/ids.ts'
 import { undecodable } from '../wire-error.ts'
 
@@ -121,7 +121,7 @@ export class PayloadWriter {
   }
 
   root(root: Root): this {
-    for (let digit = root.length - 2; digit >= 0; digit -= 2) this.#bytes.push(hexByteAt(root, digit))
+    this.#bytes.push(...bytesOfHex(root).reverse())
     return this
   }
 
