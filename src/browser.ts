@@ -4,6 +4,7 @@ import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
 import { withCheckpoints } from './driver/load-checkpoints.ts'
+import { loadDebugging } from './driver/load-debugging.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail } from './driver/options.ts'
 import { doubleSha256, sha256 } from './hash/sha256.ts'
@@ -53,8 +54,7 @@ export async function createLightNode(options: LightNodeOptions): Promise<LightN
   const { peers, maxPeers = MAX_PEERS } = options
   const log = guarded(options.logger ?? silentLog)
   const chain = await withCheckpoints(options.chain, log)
-  const isWatched = options.debug === true || options.record !== undefined
-  const debugCore = isWatched ? (await import('./driver/debugging.ts')).watchedCore(options) : undefined
+  const debugCore = await loadDebugging(options)
   // `checkOptions` let no other name pass.
   const transports = (options.transports as readonly BrowserTransportName[] | undefined) ?? BROWSER_TRANSPORTS
   // First, as a host that is not started holds nothing, and an open store does.

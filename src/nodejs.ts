@@ -8,6 +8,7 @@ import { LightNodeError } from './driver/api.ts'
 import { systemClock } from './driver/clock.ts'
 import { RunningLightNode } from './driver/light-node.ts'
 import { withCheckpoints } from './driver/load-checkpoints.ts'
+import { loadDebugging } from './driver/load-debugging.ts'
 import { guarded, silentLog } from './driver/log.ts'
 import { checkOptions, fail, isDirectory } from './driver/options.ts'
 import { WholeBlocks } from './driver/whole-blocks.ts'
@@ -261,8 +262,7 @@ async function startLightNode(options: StartOptions): Promise<RunningLightNode> 
   const chain = await withCheckpoints(bitcoinSide?.chain ?? options.chain, log)
   try {
     const libp2p = await loadLibp2p()
-    const isWatched = options.debug || options.record !== undefined
-    const debugCore = isWatched ? (await import('./driver/debugging.ts')).watchedCore(options) : undefined
+    const debugCore = await loadDebugging(options)
     const key = await folder?.readOrCreateKey(libp2p.createPrivateKey)
     const host = await options.makeHost(libp2p, key && libp2p.readPrivateKey(key))
     const lightNode = new RunningLightNode({
