@@ -1,10 +1,10 @@
 /** Less memory than this is not worth the call that frees it. */
-const FREED_BYTES_MIN: number = 8 * 1024
+export const FREED_BYTES_MIN: number = 8 * 1024
 
 /**
  * Frees memory that nobody looks at any more, at once: what waits for the collector sets it off, over the whole heap, every
- * few megabytes. The array and every other view of its memory are empty afterwards.
+ * few megabytes. Every view of it is empty afterwards.
  */
-export function freeBytes({ buffer }: Uint8Array): void {
+export function freeBytes({ buffer }: { readonly buffer: ArrayBufferLike }): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength >= FREED_BYTES_MIN) buffer.transfer(0)
 }

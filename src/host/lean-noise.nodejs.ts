@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { isMarkedAsUntransferable } from 'node:worker_threads'
 import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { FREED_BYTES_MIN, freeBytes } from '../core/free-bytes.ts'
 import type { Libp2pComponents, Libp2pParts } from './libp2p-core.ts'
 import { handOver } from './spent-bytes.ts'
 
@@ -15,8 +16,6 @@ const TAG_BYTES = 16
 const CIPHER = 'chacha20-poly1305'
 /** Noise takes another cipher for less: one in WebAssembly, which begins sooner. */
 const LONG_MESSAGE_BYTES_MIN = 1_200
-/** Less memory than this is not worth the call that frees it. */
-const FREED_BYTES_MIN: number = 8 * 1024
 /** Pieces that were sealed and wait to be sent; where they become more the collector frees them. Each has 64 KiB at most. */
 const SEALED_PIECES_MAX = 64
 
@@ -48,6 +47,7 @@ interface TcpConnection {
  * 2. A connection's key is made ready for the cipher once, not for each message: that took as long as 10 KiB of it.
  * 3. Memory that is done with is freed at once: what came from a socket when it is decrypted, what was sealed when it is sent,
  *    and the plaintext by its reader (`freeSpent`). Else it is the collector that runs for it, over all there is.
+ * 4. What is sent in one turn reaches the socket in one call.
  * A connection that is not as expected stays as it is.
  */
 export function leanNoise(createEncrypter: CreateEncrypter): CreateEncrypter {
@@ -146,9 +146,7 @@ function gather(socket: TcpConnection['socket']): void {
 
 /** Node.js cuts small buffers out of large memory, which it marks: others live there. */
 function free(buffer: ArrayBufferLike): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= FREED_BYTES_MIN && !isMarkedAsUntransferable(buffer)) {
-    buffer.transfer(0)
-  }
+  if (!isMarkedAsUntransferable(buffer)) freeBytes({ buffer })
 }
 
 function piecesOf(bytes: Bytes): Iterable<Uint8Array> {

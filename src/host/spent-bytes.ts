@@ -4,7 +4,7 @@
  */
 const MUXER_HEADER_BYTES = 12
 
-/** Memory of what streams hand out, given up by its maker: nobody but the stream's reader looks at it any more. */
+/** Memory given up by its maker: nobody looks at it any more but who takes it off a stream's end, to read it or to send it. */
 const handedOver = new WeakSet<ArrayBufferLike>()
 
 /** The bytes are all of their memory, and its maker is done with it. */
@@ -13,7 +13,7 @@ export function handOver({ buffer }: Uint8Array): void {
 }
 
 /**
- * A stream's reader is done with these bytes. Their memory is freed at once if it was handed over and holds nothing else:
+ * Who took these bytes off a stream's end is done with them. Their memory is freed at once if it was handed over and holds nothing else:
  * memory that waits for the collector makes it run more often, and new memory is taken from the system meanwhile.
  */
 export function freeSpent({ buffer, byteOffset, byteLength }: Uint8Array): void {

@@ -1,3 +1,4 @@
+import { freeBytes } from '../free-bytes.ts'
 import type { Cid } from '../ids.ts'
 import type { AbsentIndex } from './absent-index.ts'
 import { CID_WORDS, lettersOf, textOf } from './cid-text.ts'
@@ -156,6 +157,6 @@ export class PackedWants<Owner> {
     this.#recordCount = count
     this.#first = 0
     // At once: what waits for the collector would be more than what is in use.
-    if (isNew) for (const { buffer } of [old, oldSlots]) buffer.transfer(0)
+    if (isNew) for (const array of [old, oldSlots]) freeBytes(array)
   }
 }
