@@ -221,7 +221,7 @@ export class ContentAccess {
     const stored = unknown.length === 0 ? [] : await this.#read(unknown)
     stored.forEach((bytes, index) => bytes !== undefined && blocks.set(unknown[index] as Cid, bytes))
     const missing = unknown.filter((cid) => !blocks.has(cid))
-    const fetched = missing.length === 0 ? [] : await this.#options.wants.blocks(missing, signal, whole)
+    const fetched = await this.#options.wants.blocks(missing, signal, whole)
     fetched.forEach((bytes, index) => blocks.set(missing[index] as Cid, bytes))
     return cids.map((cid) => blocks.get(cid) as Uint8Array)
   }

@@ -54,6 +54,12 @@ test('blocks come in the order asked for, whatever the order they arrive in; sev
   expect(events).toHaveLength(1)
 })
 
+test('no blocks are there at once, and nobody is asked', async () => {
+  const { wants, events } = createRig()
+  expect(await wants.blocks([], undefined)).toEqual([])
+  expect(events).toEqual([])
+})
+
 test('a thousand wants are a few events, none of which takes the core for long', async () => {
   const { wants, events } = createRig()
   const cids = Array.from({ length: 1_025 }, (_, index) => `cid ${index}` as Cid)

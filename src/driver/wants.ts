@@ -71,6 +71,7 @@ export class Wants {
    * they are parts of, as an error calls it.
    */
   async blocks(cids: readonly Cid[], signal: AbortSignal | undefined, whole?: string): Promise<readonly Uint8Array[]> {
+    if (cids.length === 0) return []
     const session = cids.length === 1 ? 0 : this.#nextSession++
     const tokens = new Set<WantToken>()
     const giveUp = (): void => {
