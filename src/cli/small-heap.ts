@@ -1,5 +1,5 @@
-import { MAX_PEERS } from '../nodejs.ts'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { MAX_PEERS } from '../nodejs.ts'
 
 /** Of old objects, how much more may stand than were in use when it was last looked: V8 takes up to four times as much. */
 const GROWING_PERCENT = 25

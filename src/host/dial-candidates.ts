@@ -12,20 +12,20 @@ const FAILED_ADDRESSES_MAX = 1_024
 
 /** In which order to try the addresses of one peer. A dead one does not hold back the others. */
 export class DialCandidates {
-  readonly #roads: readonly Road[] | undefined
+  readonly #roads: readonly Road[]
   readonly #page: PageLocation | undefined
   /** Bounded by FAILED_ADDRESSES_MAX. */
   readonly #failed = new Map<string, { readonly count: number; readonly untilMs: number }>()
 
-  /** `roads`: what this platform can dial, what it tries first before the others; undefined where that is not known. */
-  constructor(roads: readonly Road[] | undefined, page?: PageLocation) {
+  /** `roads`: what this platform can dial, in the order in which it is tried; none where that is not known. */
+  constructor(roads: readonly Road[] = [], page?: PageLocation) {
     this.#roads = roads
     this.#page = page
   }
 
   /** Without those that this platform cannot dial or this page may not; where none is left all of them, for what they tell. */
   choose(addresses: readonly Multiaddr[], nowMs: number): readonly Multiaddr[] {
-    const roads = this.#roads ?? []
+    const roads = this.#roads
     const ranked = addresses
       .map((address) => ({ address, rank: rankOf(address.toString(), roads) }))
       .filter(({ address, rank }) => rank !== -1 && hintOf(address, this.#page) === '')
