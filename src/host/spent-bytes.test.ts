@@ -55,3 +55,19 @@ test('a stream of frames frees memory that was handed over when it has read all 
     [2, 4],
   ])
 })
+
+test('a frame that is sent is handed over: who sends it on frees it', () => {
+  const stream = new FakeStream()
+  const frames = new FrameStream({
+    stream: stream as unknown as Stream,
+    payloadBytesMax: 100,
+    onFrame: () => {},
+    onEnd: () => {},
+  })
+  const payload = new Uint8Array(100)
+  frames.send(payload)
+  const [sent] = stream.sent
+  expect(sent?.length).toBe(101)
+  freeSpent(sent ?? payload)
+  expect([sent?.length, payload.length]).toEqual([0, 100])
+})

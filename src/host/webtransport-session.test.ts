@@ -1,6 +1,6 @@
 import type { Logger } from '@libp2p/interface'
 import { expect, test } from 'vitest'
-import { handOver } from './spent-bytes.ts'
+import { freeSpent, handOver } from './spent-bytes.ts'
 import { SessionStream, type RawStream } from './webtransport-session.ts'
 
 const LOGGER: Logger = Object.assign(() => {}, {
@@ -28,9 +28,30 @@ test('what was written makes room for more, its memory freed or not', async () =
   expect(pieces.map(({ length }) => length)).toEqual([pieceBytes, ...Array<number>(9).fill(0)])
 })
 
+test('what was read is handed over: who is done with it frees it', async () => {
+  const bytes = new Uint8Array(100_000)
+  const stream = new SessionStream({
+    raw: { ...rawStream(() => {}), read: oneAfterAnother([bytes]) },
+    id: '1',
+    direction: 'inbound',
+    log: LOGGER,
+  })
+  const lengths: number[] = []
+  stream.addEventListener('message', ({ data }) => {
+    lengths.push(data.byteLength)
+    for (const piece of data instanceof Uint8Array ? [data] : data) freeSpent(piece)
+  })
+  await expect.poll(() => lengths).toEqual([100_000])
+  expect(bytes.length).toBe(0)
+})
+
+function oneAfterAnother(pieces: Uint8Array[]): RawStream['read'] {
+  return () => Promise.resolve(pieces.shift())
+}
+
 function rawStream(write: (bytes: Uint8Array) => void): RawStream {
   return {
-    read: () => Promise.resolve(undefined),
+    read: oneAfterAnother([]),
     write: async (bytes) => {
       await Promise.resolve()
       write(bytes)

@@ -107,3 +107,15 @@ test('a peer that takes most of its thousands back, and wants them again, has th
   for (const number of [5, 705, 3_399]) expect(index.of(cidOf(number, 0)).size).toBe(1)
   expect(index.of(cidOf(6, 0)).size).toBe(0)
 })
+
+test('a peer that once wanted many keeps no memory for them', () => {
+  const wants = new PackedWants({ index: new AbsentIndex<number>(7), owner: 1 })
+  const cids = Array.from({ length: 20_000 }, (_, number) => cidOf(number, 0))
+  const heldBytes = (): number => process.memoryUsage().arrayBuffers
+  for (const cid of cids) wants.add({ cid, priority: 1, want: 'have', sendDontHave: false })
+  const fullBytes = heldBytes()
+  for (const cid of cids.slice(10)) wants.take(cid)
+  expect([...wants.cids()]).toEqual(cids.slice(0, 10))
+  // 48 bytes and a slot each were held, and are not.
+  expect(fullBytes - heldBytes()).toBeGreaterThan(20_000 * 48)
+})
