@@ -37,6 +37,11 @@ test(
   },
 )
 
+test('a connect that was given up before its peer was ready asks for no further dial', () => {
+  const chain = createSimulatedToyChain({ isHeadersOnly: true })
+  simulate({ seed: 1_899_696_021, nodes: 20, minutes: 5, discoversPeers: true, chain })
+})
+
 test('a liar that fills the table gets a quarter of it, and everybody is in step all the same', () => {
   let fromOneMax = 0
   simulate({

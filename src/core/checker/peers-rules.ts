@@ -25,6 +25,8 @@ export class PeersRules {
   private ownPeer: PeerId | undefined
   private readonly targets = new Map<string, Target>()
   private readonly configured: readonly string[]
+  /** Of connects that are not settled. */
+  private readonly connects = new Map<number, string>()
   private readonly dials = new Map<DialId, Dial>()
   private wasLastLearnt = false
 
@@ -54,6 +56,11 @@ export class PeersRules {
         if (target !== undefined) Object.assign(target, { peer, connection })
         return
       }
+      case 'connect-requested':
+        this.connects.set(event.token, event.address)
+        return
+      case 'connect-cancelled':
+        return this.givenUp(event.token)
       case 'disconnect-requested':
         for (const [address, { peer }] of this.targets) if (peer === event.peer) this.targets.delete(address)
         return
@@ -66,6 +73,7 @@ export class PeersRules {
       this.answered(effect.connection, effect.message.records)
     if (effect.type === 'peer-ready')
       for (const target of this.targets.values()) target.isKept ||= target.peer === effect.peer
+    if (effect.type === 'connect-settled') this.connects.delete(effect.token)
     if (effect.type === 'connect-settled' && effect.outcome.type === 'failed') this.forgetUnkept()
     if (effect.type !== 'dial') return
     const { dial, address, furtherAddresses } = effect
@@ -75,6 +83,14 @@ export class PeersRules {
       this.targets.set(address, { isKept, peer: undefined, connection: undefined })
     } else if (this.wasLastLearnt) this.checkReached(address)
     this.wasLastLearnt = furtherAddresses !== undefined
+  }
+
+  /** An address that was never reached goes with the last connect that wants it. */
+  private givenUp(token: number): void {
+    const address = this.connects.get(token)
+    this.connects.delete(token)
+    if (address === undefined || [...this.connects.values()].includes(address)) return
+    if (this.targets.get(address)?.isKept === false) this.targets.delete(address)
   }
 
   /** A connect that did not reach its peer may be over. */
